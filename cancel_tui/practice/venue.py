@@ -1,4 +1,4 @@
-"""What every practice venue has in common: one server, one book, keys of its own, and the truth for checkers."""
+"""What practice venues have in common: one server, one book, keys of their own, the truth for checkers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cancel_tui.practice.http import Answer, HttpServer, Request, Response
 from cancel_tui.practice.market import Activity, Book, SimOrder
 
 CREDENTIALS_PATH = "/_practice/credentials"
-"""Where a practice server hands out its throw-away keys, to loopback clients only (it listens nowhere else)."""
+"""Where a practice server hands out its throw-away keys; it listens on loopback only."""
 TRUTH_PATH = "/_practice/truth"
 """Where a practice server tells what is really live: for checkers, never for the desk."""
 
