@@ -1,0 +1,200 @@
+"""The vocabulary: what an order is, in the words of FIX, for every venue alike. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import NamedTuple, NewType
+
+from cancel_tui.text import VenueText
+
+VenueName = NewType("VenueName", str)
+"""The name of a venue's table in the configuration."""
+AccountId = NewType("AccountId", str)
+"""The venue's own account identifier."""
+OrderId = NewType("OrderId", str)
+"""The venue's own order identifier, exactly as it sent it."""
+
+
+class Family(StrEnum):
+    """Separate id spaces of one venue."""
+
+    ORDER = "order"
+    STOP = "stop"
+    """B2TRADER's Stop orders: their own ids, their own cancel, no documented list."""
+
+
+class Side(StrEnum):
+    """FIX tag 54 in words."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(StrEnum):
+    """FIX tag 40 in words, as far as the venues tell."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    UNKNOWN = "unknown"
+
+    @property
+    def protective(self) -> bool:
+        """Whether it usually protects a position, so that cancelling it takes protection away."""
+        return self in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT)
+
+
+class OrderStatus(StrEnum):
+    """FIX tag 39 (OrdStatus) in words, lower case. An unknown word counts as live."""
+
+    PENDING_NEW = "pending_new"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    PENDING_CANCEL = "pending_cancel"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether no further fill is possible."""
+        return self in _TERMINAL
+
+    @property
+    def live(self) -> bool:
+        """Whether the order may still trade."""
+        return self not in _TERMINAL
+
+
+_TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+
+
+class OrderKey(NamedTuple):
+    """What identifies an order across everything: venue, account (where ids are per account), family, id."""
+
+    venue: VenueName
+    account: AccountId | None
+    """None where the venue's ids are unique without an account."""
+    family: Family
+    order_id: OrderId
+
+    @property
+    def shown_id(self) -> str:
+        """The id as a person types it: `stop:ID` for a Stop order."""
+        return f"stop:{self.order_id}" if self.family is Family.STOP else self.order_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order as a venue described it at one moment. Unknown values are None."""
+
+    key: OrderKey
+    account: AccountId | None = None
+    """The account the venue names for it, for scope and display."""
+    client_order_id: VenueText | None = None
+    symbol: VenueText | None = None
+    """The identifier that the venue's API uses for the market."""
+    display_symbol: VenueText | None = None
+    exchange: VenueText | None = None
+    """The book behind the venue (CoinSwitch: `coinswitchx`, `c2c1`, `EXCHANGE_2`)."""
+    side: Side | None = None
+    type: OrderType = OrderType.UNKNOWN
+    time_in_force: VenueText | None = None
+    price: Decimal | None = None
+    """Limit price in quote units; None for market orders."""
+    trigger_price: Decimal | None = None
+    """Stop price in quote units."""
+    quantity: Decimal | None = None
+    """Ordered, in base units as the venue means them."""
+    filled: Decimal | None = None
+    """Filled so far, in base units."""
+    remaining: Decimal | None = None
+    """Still open, in base units; 0 on a stop without a quantity of its own, which is alive all the same."""
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    """What was paid so far, where the venue tells it truly."""
+    reduce_only: bool | None = None
+    status: OrderStatus = OrderStatus.UNKNOWN
+    venue_status: VenueText | None = None
+    """The venue's own word."""
+    source: VenueText | None = None
+    """Who placed it, in the venue's words."""
+    created_at: float | None = None
+    """Seconds since the epoch, UTC, by the venue's clock."""
+    updated_at: float | None = None
+    """Seconds since the epoch, UTC, by the venue's clock."""
+
+    @property
+    def venue(self) -> VenueName:
+        """The venue's table name."""
+        return self.key.venue
+
+    @property
+    def notional(self) -> Decimal | None:
+        """Remaining times price in quote units; None where either is unknown."""
+        if self.price is None or self.remaining is None:
+            return None
+        return self.price * self.remaining
+
+    @property
+    def quote(self) -> str | None:
+        """The quote currency read from the symbol (`BTC/INR`, `GOLD-BTC`, `cfd.eur_usd`, `DOGEUSDT`)."""
+        if self.symbol is None:
+            return None
+        return quote_of(self.symbol.raw)
+
+
+_QUOTES = ("USDT", "USDC", "INR", "BTC", "EUR", "USD")
+
+
+def quote_of(symbol: str) -> str | None:
+    """The quote currency of a market identifier, upper case; None where it cannot be read."""
+    for mark in ("/", "-", "_"):
+        if mark in symbol:
+            return symbol.rpartition(mark)[2].upper() or None
+    upper = symbol.upper()
+    return next((quote for quote in _QUOTES if upper.endswith(quote) and upper != quote), None)
+
+
+_LARGEST_EXPONENT = 60
+
+
+def amount(value: object) -> Decimal | None:
+    """A venue's number as Decimal: decimal string, JSON number or Decimal. None for anything else.
+
+    Not a number, infinities and magnitudes beyond 60 digits either way are None as well: they are no
+    amounts, and written out they would fill the memory.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        parsed = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation:
+        return None
+    exponent = parsed.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > _LARGEST_EXPONENT:
+        return None
+    return parsed if abs(parsed.adjusted()) <= _LARGEST_EXPONENT else None
+
+
+def plain(value: Decimal | None) -> str | None:
+    """A decimal string without exponent, digits as the venue gave them; None stays None."""
+    return None if value is None else format(value, "f")
+
+
+def iso(seconds: float | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds and `Z`; None stays None, and so does a time no calendar holds."""
+    if seconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,116 @@
+"""What a command may touch: one value, one matching function, three answers. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cancel_tui.orders import Order, OrderKey, Side
+
+
+class Match(Enum):
+    """Whether an order is in a scope. `UNREADABLE` is neither: such an order is named, never touched."""
+
+    YES = "yes"
+    NO = "no"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """AND between the fields, OR within one; empty means everything. Values match ignoring case."""
+
+    venues: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    symbols: frozenset[str] = frozenset()
+    sides: frozenset[Side] = frozenset()
+    exchanges: frozenset[str] = frozenset()
+    older_than: float | None = None
+    """Only orders created before this moment, seconds since the epoch; fixed when the command starts."""
+    keys: frozenset[OrderKey] | None = None
+    """A frozen list of orders (marked, filtered or named); it never grows by newcomers."""
+    keep_protective: bool = False
+    """Leave stop and take-profit orders alone."""
+    raw: dict[str, list[str]] = field(default_factory=dict, hash=False, compare=False)
+    """The values as they were typed, for reports."""
+
+    def venue_in(self, name: str) -> bool:
+        """Whether a venue may hold orders of this scope."""
+        if self.keys is not None and not any(key.venue == name for key in self.keys):
+            return False
+        return not self.venues or name.casefold() in self.venues
+
+    def match(self, order: Order, lacks: frozenset[str] = frozenset()) -> Match:
+        """Whether the order is in scope; unreadable where a scoped field is missing.
+
+        `lacks` names fields (`account`, `exchange`) that the order's venue does not have at all: a scope
+        by such a field simply does not hold its orders.
+        """
+        if not self.venue_in(order.venue):
+            return Match.NO
+        if self.keys is not None and order.key not in self.keys:
+            return Match.NO
+        if self.keep_protective and order.type.protective:
+            return Match.NO
+        answers = (
+            _within(self.accounts, order.account, "account" in lacks),
+            _within(self.symbols, order.symbol.raw if order.symbol else None, False),
+            _within(self.exchanges, order.exchange.raw if order.exchange else None, "exchange" in lacks),
+            _side(self.sides, order.side),
+            _age(self.older_than, order.created_at),
+        )
+        if Match.NO in answers:
+            return Match.NO
+        return Match.UNREADABLE if Match.UNREADABLE in answers else Match.YES
+
+    @property
+    def sideless(self) -> bool:
+        """Whether no side is excluded: none named, or both."""
+        return not self.sides or len(self.sides) == len(Side)
+
+    @property
+    def native(self) -> bool:
+        """Whether whole venues, or whole symbols, are meant: what a venue's cancel-all may serve."""
+        return (
+            self.sideless
+            and not self.accounts
+            and not self.exchanges
+            and self.older_than is None
+            and self.keys is None
+            and not self.keep_protective
+        )
+
+    @property
+    def grows(self) -> bool:
+        """Whether orders that appear while the kill runs belong to it."""
+        return self.keys is None
+
+
+def _within(wanted: frozenset[str], value: str | None, absent: bool) -> Match:
+    if not wanted:
+        return Match.YES
+    if value is None:
+        return Match.NO if absent else Match.UNREADABLE
+    return Match.YES if value.casefold() in wanted else Match.NO
+
+
+def _side(wanted: frozenset[Side], value: Side | None) -> Match:
+    if not wanted or len(wanted) == len(Side):
+        return Match.YES
+    if value is None:
+        return Match.UNREADABLE
+    return Match.YES if value in wanted else Match.NO
+
+
+def _age(before: float | None, created: float | None) -> Match:
+    if before is None:
+        return Match.YES
+    if created is None:
+        return Match.UNREADABLE
+    return Match.YES if created <= before else Match.NO
+
+
+def fold(values: Iterable[str]) -> frozenset[str]:
+    """Values ready for a scope: case folded."""
+    return frozenset(value.casefold() for value in values)

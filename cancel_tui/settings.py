@@ -1,0 +1,421 @@
+"""The configuration file: TOML in, frozen settings out. An unknown key, kind or value is an error.
+
+Every message names the file, the table and the key, and says what is allowed. Nothing is sent before the
+whole file has been found good.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PRACTICE = "practice"
+"""The value of `credentials` that fetches throw-away keys from a practice server."""
+
+
+class SettingsError(Exception):
+    """A configuration that cannot be used; its text is one line for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `count` requests in any `seconds`."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindFacts:
+    """What the settings need to know of a venue kind, without loading its adapter."""
+
+    base_url: str | None
+    """The venue's public address; None where every broker has its own host."""
+    ws_url: str | None
+    """The public address of its stream; None without one, or where it follows from the base URL."""
+    streams: bool
+    test_host: str | None = None
+    """A public host that is known to be a test environment."""
+    own_keys: frozenset[str] = frozenset()
+
+
+KINDS: Mapping[str, KindFacts] = {
+    "coinswitch-spot": KindFacts("https://coinswitch.co", "wss://ws.coinswitch.co", True),
+    "coinswitch-futures": KindFacts(
+        "https://coinswitch.co", None, False, own_keys=frozenset({"lookback_days"})
+    ),
+    "roxom": KindFacts(
+        "https://api.roxom.com",
+        "wss://ws.roxom.com/ws",
+        True,
+        own_keys=frozenset(
+            [
+                "api_prefix",
+                "rsa_padding",
+                "sign_cancel_all",
+                "unit",
+                "cancel_path",
+                "cancel_all_path",
+                "key_header",
+                "signature_header",
+                "inst_types",
+            ]
+        ),
+    ),
+    "p99-spot": KindFacts(
+        "https://api-sepolia.p99.world/api/v1",
+        "wss://api-sepolia.p99.world/ws",
+        True,
+        test_host="api-sepolia.p99.world",
+    ),
+    "b2trader": KindFacts(None, None, True, own_keys=frozenset({"accounts", "paths", "probe_rest_lists"})),
+}
+"""The venue kinds, in the order in which they are offered."""
+
+_COMMON = frozenset(
+    [
+        "kind",
+        "base_url",
+        "enabled",
+        "environment",
+        "credentials",
+        "limits",
+        "settle_seconds",
+        "timeout_seconds",
+    ]
+)
+_STREAM = frozenset({"ws_url", "stream"})
+LIMIT_NAMES = ("cancel", "cancel_all", "list", "status", "closed")
+_SECRET = re.compile(
+    r"secret|token|private_key|password|passphrase|^jwt$|^api_key|^seed$|^pem$", re.IGNORECASE
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings:
+    """One `[venues.NAME]` table, defaults filled in."""
+
+    name: str
+    kind: str
+    base_url: str
+    """With the API prefix where the kind has one in its base; no trailing slash."""
+    enabled: bool = True
+    environment: str = "live"
+    """`live` or `test`; practice is told by `credentials`."""
+    credentials: str = ""
+    """Name of the keyring entry, or `practice`."""
+    limits: Mapping[str, Budget | None] = field(default_factory=dict)
+    """Budgets that replace the venue's documented ones; None is `"none"`, no limit."""
+    settle_seconds: float = 1.0
+    timeout_seconds: float | None = None
+    ws_url: str | None = None
+    """As configured; None where it is to be derived."""
+    stream: bool = True
+    lookback_days: int = 91
+    api_prefix: str = "/api/v1"
+    rsa_padding: str = "pkcs1v15"
+    sign_cancel_all: bool = True
+    unit: str = "btc"
+    cancel_path: str = "/orders/{orderId}/cancel"
+    cancel_all_path: str = "/orders/cancel-all"
+    key_header: str = "X-API-Key"
+    signature_header: str = "X-API-Signature"
+    inst_types: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] = ()
+    """Empty: every account that the token can see."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    probe_rest_lists: bool = False
+
+    @property
+    def practice(self) -> bool:
+        """Whether this is a practice venue."""
+        return self.credentials == PRACTICE
+
+    @property
+    def mode(self) -> str:
+        """`PRACTICE`, `TEST` or `LIVE`, as the screen shows it."""
+        if self.practice:
+            return "PRACTICE"
+        return "TEST" if self.environment == "test" else "LIVE"
+
+    @property
+    def base_is_default(self) -> bool:
+        """Whether the base URL is the kind's public one."""
+        return self.base_url == KINDS[self.kind].base_url
+
+    def socket_url(self, path: str) -> str:
+        """Where the stream is: as configured, else the public one, else `path` on the base URL's host."""
+        if self.ws_url is not None:
+            return self.ws_url
+        public = KINDS[self.kind].ws_url
+        if public is not None and self.base_is_default:
+            return public
+        parts = urlsplit(self.base_url)
+        return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """The `[console]` table."""
+
+    refresh_seconds: float = 2.0
+    """How often venues are asked at the most, where their budgets allow it."""
+    confirm_word: str = "KILL"
+    """The word that fires the cancel-all; 3 to 12 letters."""
+    theme: str = "cancel-tui"
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Command id → key, where the default is not wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole file."""
+
+    path: Path | None
+    venues: tuple[VenueSettings, ...] = ()
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+
+    @property
+    def enabled(self) -> tuple[VenueSettings, ...]:
+        """The venues that take part."""
+        return tuple(venue for venue in self.venues if venue.enabled)
+
+
+class _Table:
+    """Reads one table; every complaint names file, table and key."""
+
+    def __init__(self, path: Path, name: str, values: object) -> None:
+        self.where = f"{path}: [{name}]"
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: {name} must be a table")
+        self.values: dict[str, Any] = values
+
+    def fail(self, key: str, why: str) -> SettingsError:
+        return SettingsError(f"{self.where} {key}: {why}")
+
+    def only(self, allowed: frozenset[str], hint: str) -> None:
+        for key in self.values:
+            if key in allowed:
+                continue
+            if _SECRET.search(key):
+                raise self.fail(key, "secrets have no place in this file; use `cancel-tui keys set VENUE`")
+            raise self.fail(key, f"unknown key; {hint} allows {', '.join(sorted(allowed))}")
+
+    def text(self, key: str, default: str) -> str:
+        value = self.values.get(key, default)
+        if not isinstance(value, str) or (not value and key not in {"api_prefix"}):
+            raise self.fail(key, "must be a text")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, "must be true or false")
+        return value
+
+    def number(self, key: str, default: float | None, low: float, high: float) -> float | None:
+        value = self.values.get(key, default)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.fail(key, f"must be a number from {low:g} to {high:g}")
+        return float(value)
+
+    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(key, default)
+        if value not in allowed:
+            raise self.fail(key, f"must be one of {', '.join(allowed)}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self.fail(key, "must be a list of texts")
+        if not value:
+            raise self.fail(key, "must not be an empty list")
+        return tuple(value)
+
+    def strings(self, key: str) -> dict[str, str]:
+        value = self.values.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise self.fail(key, "must be a table of texts")
+        return value
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address stays on this machine."""
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _url(table: _Table, key: str, value: str, schemes: tuple[str, str]) -> str:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise table.fail(key, "is no address") from error
+    secure, open_ = schemes
+    if parts.scheme not in schemes or not host:
+        raise table.fail(key, f"must start with {secure}:// (or {open_}:// on a loopback address)")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise table.fail(key, "must hold no user, password, query or fragment")
+    if any(char.isspace() or not char.isprintable() for char in value):
+        raise table.fail(key, "must hold no spaces")
+    if parts.scheme == open_ and not is_loopback(host):
+        raise table.fail(key, f"{open_}:// is accepted for loopback addresses only; use {secure}://")
+    return value.rstrip("/")
+
+
+def parse_budget(text: str) -> Budget | None:
+    """`"COUNT/SECONDS"` or `"none"`; raises ValueError."""
+    if text == "none":
+        return None
+    count, slash, seconds = text.partition("/")
+    budget = Budget(int(count), float(seconds)) if slash else None
+    if budget is None or budget.count < 1 or not 0 < budget.seconds <= 86_400:
+        raise ValueError(text)
+    return budget
+
+
+def _limits(table: _Table) -> dict[str, Budget | None]:
+    limits: dict[str, Budget | None] = {}
+    for name, text in table.strings("limits").items():
+        if name not in LIMIT_NAMES:
+            raise table.fail(f"limits.{name}", f"unknown; allowed are {', '.join(LIMIT_NAMES)}")
+        try:
+            limits[name] = parse_budget(text)
+        except ValueError as error:
+            raise table.fail(
+                f"limits.{name}", 'must be "COUNT/SECONDS" such as "10/60", or "none"'
+            ) from error
+    return limits
+
+
+def _path(table: _Table, key: str, default: str, needs: str = "") -> str:
+    value = table.text(key, default)
+    if value and (not re.fullmatch(r"/[A-Za-z0-9/._~{}-]*", value) or value.endswith("/")):
+        raise table.fail(key, "must be a plain path that starts with / and does not end with one")
+    if needs and needs not in value:
+        raise table.fail(key, f"must contain {needs}")
+    return value
+
+
+def _header(table: _Table, key: str, default: str) -> str:
+    value = table.text(key, default)
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        raise table.fail(key, "must be a header name")
+    return value
+
+
+def _venue(path: Path, name: str, values: object) -> VenueSettings:
+    table = _Table(path, f"venues.{name}", values)
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"{table.where}: a venue's name has 1 to 32 letters, digits, dots, dashes or underscores"
+        )
+    if "kind" not in table.values:
+        raise table.fail("kind", f"missing; one of {', '.join(KINDS)}")
+    kind = table.choice("kind", "", tuple(KINDS))
+    facts = KINDS[kind]
+    table.only(_COMMON | facts.own_keys | (_STREAM if facts.streams else frozenset()), f"kind {kind}")
+    if facts.base_url is None and "base_url" not in table.values:
+        raise table.fail("base_url", f"required for {kind}: every broker has a host of its own")
+    base_url = _url(table, "base_url", table.text("base_url", facts.base_url or ""), ("https", "http"))
+    host = urlsplit(base_url).hostname
+    credentials = table.text("credentials", name)
+    if credentials == PRACTICE and not is_loopback(host):
+        raise table.fail("credentials", '"practice" is accepted for loopback addresses only')
+    ws_url = table.text("ws_url", "") if "ws_url" in table.values else None
+    return VenueSettings(
+        name=name,
+        kind=kind,
+        base_url=base_url,
+        enabled=table.flag("enabled", True),
+        environment=table.choice(
+            "environment", "test" if facts.test_host and host == facts.test_host else "live", ("live", "test")
+        ),
+        credentials=credentials,
+        limits=_limits(table),
+        settle_seconds=table.number("settle_seconds", 1.0, 0.0, 600.0) or 0.0,
+        timeout_seconds=table.number("timeout_seconds", None, 0.05, 120.0),
+        ws_url=_url(table, "ws_url", ws_url, ("wss", "ws")) if ws_url is not None else None,
+        stream=table.flag("stream", True),
+        lookback_days=int(table.number("lookback_days", 91, 1, 3650) or 91),
+        api_prefix=_path(table, "api_prefix", "/api/v1"),
+        rsa_padding=table.choice("rsa_padding", "pkcs1v15", ("pkcs1v15", "pss")),
+        sign_cancel_all=table.flag("sign_cancel_all", True),
+        unit=table.choice("unit", "btc", ("btc", "sats")),
+        cancel_path=_path(table, "cancel_path", "/orders/{orderId}/cancel", "{orderId}"),
+        cancel_all_path=_path(table, "cancel_all_path", "/orders/cancel-all"),
+        key_header=_header(table, "key_header", "X-API-Key"),
+        signature_header=_header(table, "signature_header", "X-API-Signature"),
+        inst_types=table.texts("inst_types"),
+        accounts=table.texts("accounts") or (),
+        paths=table.strings("paths"),
+        probe_rest_lists=table.flag("probe_rest_lists", False),
+    )
+
+
+def _console(path: Path, values: object) -> ConsoleSettings:
+    table = _Table(path, "console", values)
+    table.only(frozenset({"refresh_seconds", "confirm_word", "theme", "keys"}), "[console]")
+    word = table.text("confirm_word", "KILL")
+    if not re.fullmatch(r"[A-Za-z]{3,12}", word):
+        raise table.fail("confirm_word", "must be 3 to 12 letters")
+    return ConsoleSettings(
+        refresh_seconds=table.number("refresh_seconds", 2.0, 0.2, 3600.0) or 2.0,
+        confirm_word=word,
+        theme=table.text("theme", "cancel-tui"),
+        keys=table.strings("keys"),
+    )
+
+
+def parse_settings(text: str, path: Path) -> Settings:
+    """Read a configuration's text; raises SettingsError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: no valid TOML: {error}") from error
+    root = _Table(path, "top level", document)
+    root.only(frozenset({"venues", "console"}), "the top level")
+    venues = _Table(path, "venues", document.get("venues", {}))
+    folded: dict[str, str] = {}
+    for name in venues.values:
+        if name.casefold() in folded:
+            raise SettingsError(
+                f"{path}: [venues.{name}] and [venues.{folded[name.casefold()]}] differ in case only"
+            )
+        folded[name.casefold()] = name
+    return Settings(
+        path=path,
+        venues=tuple(_venue(path, name, values) for name, values in venues.values.items()),
+        console=_console(path, document.get("console", {})),
+    )
+
+
+def load_settings(path: Path, read: Callable[[Path], str] | None = None) -> Settings:
+    """Read a configuration file; raises SettingsError, also for a file that cannot be read."""
+    try:
+        text = read(path) if read else path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"{path}: no such file; `cancel-tui demo` needs none, the README shows one"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({type(error).__name__})") from error
+    return parse_settings(text, path)

@@ -1,0 +1,50 @@
+"""Text that a venue sent, wrapped once at parsing so that it can only be rendered literally."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+_LONGEST = 400
+_STAND_IN = "\N{MIDDLE DOT}"
+
+
+def literal(raw: str, longest: int = _LONGEST) -> str:
+    """The text with everything that could steer a terminal replaced: control, format, bidi, surrogate.
+
+    Cut to `longest` characters, so that a hostile id cannot break a layout.
+    """
+    if raw.isascii() and raw.isprintable() and len(raw) <= longest:
+        return raw
+    kept = raw[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}" if len(raw) > longest else raw
+    return "".join(
+        _STAND_IN if unicodedata.category(char) in _UNSAFE else char for char in kept.replace("\n", " ")
+    )
+
+
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@dataclass(frozen=True, slots=True)
+class VenueText:
+    """Foreign text: not a `str`, so that it cannot slip into markup; `str()` of it is harmless to print."""
+
+    raw: str
+    """Exactly as the venue sent it; for JSON, comparison and requests, never for a screen."""
+
+    def __str__(self) -> str:
+        return literal(self.raw)
+
+    def __bool__(self) -> bool:
+        return bool(self.raw)
+
+    def same(self, other: str) -> bool:
+        """Whether both mean the same when case is ignored."""
+        return self.raw.casefold() == other.casefold()
+
+
+def venue_text(raw: object) -> VenueText | None:
+    """Wrap what a venue sent; None stays None, numbers and others become their text."""
+    if raw is None or raw == "":
+        return None
+    return VenueText(raw if isinstance(raw, str) else str(raw))

@@ -1,0 +1,166 @@
+"""What adapters that speak HTTP share: answers sorted into outcomes, one fresh try after a 401, safe ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from cancel_tui.clock import Clock
+from cancel_tui.orders import OrderId, VenueName
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import VenueSettings
+from cancel_tui.venues.base import (
+    CallClass,
+    CancelAck,
+    CancelAllAck,
+    Capabilities,
+    ClosedPage,
+    ClosedPlan,
+    ClosedQuery,
+    Message,
+    Port,
+    Reply,
+    Touched,
+)
+from cancel_tui.venues.decode import Unreadable, complaint, decode
+from cancel_tui.venues.outcome import (
+    Answered,
+    Failure,
+    NotSent,
+    Outcome,
+    Reason,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unauthorised,
+)
+
+T = TypeVar("T")
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def path_id(order_id: str) -> str:
+    """An order id as one path segment; raises ValueError for one that could change the path.
+
+    An empty id, a dot segment or an unescaped slash would turn the cancel of one order into another
+    request, in the worst case into a cancel-all.
+    """
+    if _SAFE_ID.fullmatch(order_id):
+        return order_id
+    if not order_id or len(order_id) > 200 or set(order_id) <= {"."}:
+        raise ValueError("an order id that cannot stand in a path")
+    return quote(order_id, safe="")
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds from a Retry-After header (number or date, RFC 9110 10.2.3); None where there is none."""
+    value = reply.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
+        return float(value)
+    if not value:
+        return None
+    try:
+        wanted = parsedate_to_datetime(value).timestamp()
+        now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+    except (ValueError, TypeError):
+        return None
+    return min(max(0.0, wanted - now), 3600.0)
+
+
+class HttpVenue:
+    """Base of the adapters: `ask` is the way from a message to an outcome."""
+
+    capabilities: Capabilities
+
+    def __init__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> None:
+        self.settings = settings
+        self.credentials = credentials
+        self.clock = clock
+        self.clock_offset: float | None = None
+        """Seconds that the venue's clock is ahead of ours; None until measured."""
+
+    @property
+    def name(self) -> VenueName:
+        """The table's name."""
+        return VenueName(self.settings.name)
+
+    @property
+    def kind(self) -> str:
+        """The contract's venue kind."""
+        return self.settings.kind
+
+    async def ask(
+        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+    ) -> Outcome[T]:
+        """Send one request and sort the answer; after a 401 once more, if `renew` found a remedy.
+
+        `build` signs; `read` turns decoded JSON into the vocabulary and may raise `Unreadable`.
+        """
+        outcome = await self._once(port, call, build, read)
+        if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self.renew(port):
+            return await self._once(port, call, build, read)
+        return outcome
+
+    async def renew(self, port: Port) -> bool:
+        """Try to cure a 401 (fresh clock offset, fresh token); whether a second try is worth it."""
+        return False
+
+    def classify(self, call: CallClass, reply: Reply) -> Failure | None:
+        """What an answer that is no success means; None for 2xx. Adapters refine it."""
+        status, words = reply.status, complaint
+        if 200 <= status < 300:
+            return None
+        message = words(reply.body)
+        if status in (429, 418):
+            return Throttled(retry_after(reply), message)
+        if status in (401, 403):
+            return Unauthorised(message, status)
+        if status >= 500 or status < 400 or status == 408:
+            return Unanswered(f"HTTP {status}", message, status)
+        if status == 423:
+            return Refused(Reason.BUSY, message, status)
+        if call not in (CallClass.CANCEL, CallClass.STATUS):
+            return Refused(Reason.REQUEST, message, status)
+        return Refused(Reason.NOT_FOUND if status in (404, 410) else Reason.ORDER, message, status)
+
+    async def _once(
+        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+    ) -> Outcome[T]:
+        raw = await port.call(call, build)
+        if isinstance(raw, NotSent | Unanswered):
+            return raw
+        failure = self.classify(call, raw)
+        if failure is not None:
+            return failure
+        try:
+            return Answered(read(decode(raw.body)))
+        except Unreadable as why:
+            return Unanswered(f"unreadable answer: {why}", None, raw.status)
+
+    # What a venue without the ability answers; capabilities tell the desk not to ask.
+
+    async def cancel_all(self, symbol: str | None, port: Port) -> Outcome[CancelAllAck]:
+        """Not offered by this venue."""
+        return NotSent("this venue has no cancel-all")
+
+    def closed_plan(self, touched: Sequence[Touched]) -> ClosedPlan:
+        """No list of finished orders."""
+        return ClosedPlan()
+
+    async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
+        """No list of finished orders."""
+        return NotSent("this venue lists no finished orders")
+
+    async def close(self) -> None:
+        """Nothing of its own to let go."""
+
+
+def same_order(ack: CancelAck, order_id: OrderId) -> Outcome[CancelAck]:
+    """The answer, unless it names another order: then it is none at all."""
+    if ack.order is not None and ack.order.key.order_id != order_id:
+        return Unanswered("the answer names another order")
+    return Answered(ack)

@@ -1,0 +1,267 @@
+"""What a venue adapter is: it turns one venue's wire into the vocabulary, and says what it cannot do.
+
+An adapter holds no policy: it does not retry (but for one fresh signature or token after a 401), does not
+pace, does not decide what an answer means for a kill. Every request goes through the `Port` that the desk
+hands in; the port counts it, paces it, journals it and carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from cancel_tui.clock import Clock
+from cancel_tui.orders import AccountId, Order, OrderId, OrderKey, VenueName
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.venues.outcome import NotSent, Outcome, Unanswered
+
+
+class CallClass(StrEnum):
+    """The kinds of request that venues meter apart; also the keys of `limits` and of `requests`."""
+
+    CANCEL_ALL = "cancel_all"
+    CANCEL = "cancel"
+    LIST = "list"
+    """One page of open orders, or one fresh snapshot of a stream that lists."""
+    STATUS = "status"
+    """One order read back."""
+    CLOSED = "closed"
+    """One page of finished orders."""
+    OTHER = "other"
+    """Time, accounts, tokens, key checks: not metered by `limits`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One HTTP request, byte for byte as it will travel. What was signed is what is in here."""
+
+    method: bytes
+    target: bytes
+    """Origin form: path and query, percent-encoded."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """In order, without `Host` and `Content-Length`, which the wire adds."""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+Raw = Reply | NotSent | Unanswered
+"""What the wire itself can say; the adapter makes an `Outcome` of it."""
+
+
+class Port(Protocol):
+    """The adapter's only way out, handed in by whoever wants something (a poll, a cancel, a kill)."""
+
+    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
+        """Send one request.
+
+        `build` is called when the request may leave: it signs at the last moment. It may raise
+        `ValueError` for a request that must not exist (an id that would change the path): `NotSent`.
+        """
+        ...
+
+    async def admit(self, call: CallClass) -> None:
+        """Wait for and count one unit of budget for something that is no HTTP request (a stream snapshot)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a venue can do, what it cannot see, and how it meters."""
+
+    cancel_all: bool = False
+    """Has a native cancel-all that reaches the whole venue, every family and account of it."""
+    cancel_all_symbol: bool = False
+    """That call takes one symbol as well."""
+    cancel_all_takes_protective: bool = False
+    """It takes stop and take-profit orders too."""
+    read_order: bool = False
+    """One order can be read back by its id."""
+    closed_page: int | None = None
+    """Rows per page of finished orders, where they can be listed."""
+    budgets: Mapping[CallClass, Budget] = field(default_factory=dict)
+    """Documented limits; a class without an entry has none that is documented."""
+    poll_seconds: float = 2.0
+    """How often the newest orders are worth asking for."""
+    timeout_seconds: float = 5.0
+    connections: int = 16
+    """Connections for cancels; reads have a few of their own."""
+    blind_spots: tuple[str, ...] = ()
+    """Fixed codes of what the venue cannot list."""
+    lacks: frozenset[str] = frozenset({"account", "exchange"})
+    """Scope fields that this venue's orders do not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a complete list that is read as a whole: a time window, an account, an instrument type."""
+
+    id: str
+    """Unique within the venue; the same piece has the same id again."""
+    past: bool = False
+    """A time window with fixed bounds that lies in the past: no order can be born into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a complete list consists of at this moment."""
+
+    parts: tuple[Part, ...]
+    """Newest or most important first."""
+    blind_spots: tuple[str, ...] = ()
+    """What is known not to be covered, beyond the fixed ones."""
+    accounts: tuple[AccountId, ...] = ()
+    """Every account that the venue named, where it has accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartList:
+    """All open orders of one part: every page of it. A part that failed half-way is no answer at all."""
+
+    orders: tuple[Order, ...]
+    complete: bool = True
+    """False where the venue provably or possibly cut the list short."""
+    blind_spots: tuple[str, ...] = ()
+    """What this part turned out not to cover (`inst_type:spot`)."""
+    note: str | None = None
+    """Why it is incomplete, in our words."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAck:
+    """A venue's readable answer to a single cancel."""
+
+    order: Order | None = None
+    """The order as the answer describes it; its status may be terminal, pending, or still live."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAllAck:
+    """A venue's readable answer to a cancel-all."""
+
+    ids: tuple[OrderId, ...] = ()
+    """Ids that the venue says it is cancelling."""
+    orders: tuple[Order, ...] = ()
+    """Orders described in full, where the venue does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """An order whose end is to be read, with what is known about where to look."""
+
+    key: OrderKey
+    order: Order | None = None
+    """Its last description, if it was ever described."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedQuery:
+    """One page of finished orders; adapters make these, the desk only hands them back."""
+
+    begin: float | None = None
+    """Oldest creation time wanted, seconds since the epoch."""
+    end: float | None = None
+    """Newest creation time wanted."""
+    part: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPlan:
+    """Where finished orders are to be looked for."""
+
+    queries: tuple[ClosedQuery, ...] = ()
+    covers: frozenset[OrderKey] = frozenset()
+    """Which of the asked orders these queries can find."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPage:
+    """One page of finished orders (rows that are still live may be among them)."""
+
+    orders: tuple[Order, ...]
+    next: ClosedQuery | None = None
+    """The page behind this one; None at the end."""
+
+
+class Venue(Protocol):
+    """One configured venue."""
+
+    @property
+    def name(self) -> VenueName:
+        """The table's name."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """The contract's venue kind."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can and cannot do."""
+        ...
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the venue's clock is ahead of ours, as last measured."""
+        ...
+
+    async def parts(self, port: Port) -> Outcome[Parts]:
+        """Say what a complete list consists of now; may need requests of class OTHER."""
+        ...
+
+    async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
+        """Read one part to its last page."""
+        ...
+
+    async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
+        """Ask for the cancellation of one order."""
+        ...
+
+    async def cancel_all(self, symbol: str | None, port: Port) -> Outcome[CancelAllAck]:
+        """Ask for the cancellation of everything, or of everything in one symbol."""
+        ...
+
+    async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
+        """Read one order back; `Refused(NOT_FOUND)` where the venue does not know it."""
+        ...
+
+    def closed_plan(self, touched: Sequence[Touched]) -> ClosedPlan:
+        """Where the ends of these orders would be found among the finished ones."""
+        ...
+
+    async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
+        """Read one page of finished orders."""
+        ...
+
+    async def measure_clock(self, port: Port) -> Outcome[float]:
+        """Measure the venue's clock offset (seconds ahead of ours) with a harmless request."""
+        ...
+
+    async def check(self, port: Port) -> Outcome[str]:
+        """Prove with one harmless signed request that the credentials work; the text is for a person."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of sockets of its own."""
+        ...
+
+
+class MakeVenue(Protocol):
+    """What each adapter module offers as `make`."""
+
+    def __call__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> Venue:
+        """Build the adapter; raises `ValueError` with a sentence for credentials that cannot work."""
+        ...

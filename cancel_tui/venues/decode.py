@@ -1,0 +1,153 @@
+"""Reading venue bytes: JSON straight to Decimal, tolerant of everything but the truth.
+
+Unknown fields, nulls, wrong types and missing lists never raise past this module except as `Unreadable`,
+which the adapter turns into `Unanswered`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from cancel_tui.orders import amount
+from cancel_tui.redaction import redact
+from cancel_tui.text import VenueText
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_EXTRACT = 200
+
+
+class Unreadable(Exception):
+    """Bytes that are not what the venue documents; the text is ours and holds nothing of theirs."""
+
+
+def decode(body: bytes) -> Any:
+    """JSON with every fractional number as Decimal; raises Unreadable."""
+    if not body:
+        raise Unreadable("empty body")
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise Unreadable("no readable JSON") from error
+
+
+def table(value: Any, what: str = "answer") -> dict[str, Any]:
+    """The value if it is a JSON object; raises Unreadable."""
+    if not isinstance(value, dict):
+        raise Unreadable(f"{what} is no object")
+    return value
+
+
+def rows(value: Any, what: str = "list") -> list[dict[str, Any]]:
+    """The value as a list of objects; None counts as empty. One row that is none makes it Unreadable."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise Unreadable(f"{what} is no list of objects")
+    return value
+
+
+def text(row: Mapping[str, Any], *names: str) -> str | None:
+    """The first of the fields that holds a non-empty text (or a whole number, as text)."""
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def wrapped(row: Mapping[str, Any], *names: str) -> VenueText | None:
+    """The first of the fields that holds a non-empty text, wrapped."""
+    value = text(row, *names)
+    return None if value is None else VenueText(value)
+
+
+def number(row: Mapping[str, Any], *names: str) -> Decimal | None:
+    """The first of the fields that holds an amount."""
+    for name in names:
+        value = amount(row.get(name))
+        if value is not None:
+            return value
+    return None
+
+
+def flag(row: Mapping[str, Any], name: str) -> bool | None:
+    """A boolean field; None for anything else."""
+    value = row.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def epoch(value: Any, unit: float) -> float | None:
+    """A whole or decimal number of `unit` seconds since 1970 as seconds; None for anything else and for 0."""
+    parsed = amount(value)
+    if parsed is None or parsed <= 0 or parsed.adjusted() > 20:
+        return None
+    return float(parsed) * unit
+
+
+def epoch_guessed(value: Any) -> float | None:
+    """Seconds since 1970 from a number whose unit shows only by its size: ns, µs, ms or s."""
+    parsed = amount(value)
+    if parsed is None or parsed <= 0 or parsed.adjusted() > 20:
+        return None
+    for limit, unit in ((17, 1e-9), (14, 1e-6), (11, 1e-3)):
+        if parsed >= Decimal(10) ** limit:
+            return float(parsed) * unit
+    return float(parsed)
+
+
+def moment(value: Any) -> float | None:
+    """Seconds since 1970 from ISO 8601 with `Z` or an offset and any number of fractional digits."""
+    if not isinstance(value, str):
+        return None
+    head, dot, tail = value.strip().partition(".")
+    if dot:
+        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+        head += "." + (digits + "000000")[:6] + tail[len(digits) :]
+    try:
+        parsed = datetime.fromisoformat(head.replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        return None
+    return parsed.timestamp() if parsed.tzinfo is not None else None
+
+
+def complaint(body: bytes) -> VenueText | None:
+    """What a venue says in an error answer, from any of the shapes that venues use; never raises.
+
+    Known shapes: `message`, `msg`, `error` (text or object), `detail`, `title`, `errors` as a list of
+    objects or an object of lists. Anything else: the first characters of the text, markup removed.
+    """
+    try:
+        value = decode(body)
+    except Unreadable:
+        extract = body[:2000].decode("utf-8", "replace").strip()
+        if not extract:
+            return None
+        if "<" in extract:
+            extract = "(a web page)"
+        return VenueText(redact(extract[:_EXTRACT]))
+    found = _words(value)
+    return VenueText(redact(found[:_EXTRACT])) if found else None
+
+
+def _words(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        parts = [words for one in value[:5] if (words := _words(one))]
+        return "; ".join(parts) or None
+    if not isinstance(value, dict):
+        return None
+    for name in ("message", "msg", "error", "detail", "title", "reject_reason", "errors", "code"):
+        words = _words(value.get(name))
+        if words:
+            details = value.get("details")
+            return f"{words}: {details}" if isinstance(details, str) and details else words
+    joined = [words for one in list(value.values())[:5] if isinstance(one, list) and (words := _words(one))]
+    return "; ".join(joined) or None

@@ -1,0 +1,35 @@
+"""Which module serves which venue kind. Names are known without loading any adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from cancel_tui.clock import Clock
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import VenueSettings
+from cancel_tui.venues.base import MakeVenue, Venue
+
+_MODULES: Mapping[str, str] = {
+    "coinswitch-spot": "cancel_tui.venues.coinswitch_spot",
+    "coinswitch-futures": "cancel_tui.venues.coinswitch_futures",
+    "roxom": "cancel_tui.venues.roxom",
+    "p99-spot": "cancel_tui.venues.p99",
+    "b2trader": "cancel_tui.venues.b2trader",
+}
+
+FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "coinswitch-spot": (("api_key", "api_secret"),),
+    "coinswitch-futures": (("api_key", "api_secret"),),
+    "roxom": (("api_key", "private_key"),),
+    "p99-spot": (("api_key", "api_secret"), ("jwt",)),
+    "b2trader": (("api_token",), ("access_token",)),
+}
+"""The credential fields of each kind; where there are several sets, any one of them will do."""
+
+
+def make_venue(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> Venue:
+    """Load the adapter of a kind and build it; raises ValueError for credentials that cannot work."""
+    module = import_module(_MODULES[settings.kind])
+    return cast(MakeVenue, module.make)(settings, credentials, clock)
