@@ -1,0 +1,259 @@
+"""One venue's way out: paced per class, cancels apart from reads, kills before polls, all written down.
+
+Each venue has a lane of its own, with its own connections, so that no venue can hold up another. Within a
+lane cancels have connections that no read can take, and polls may not spend the reserve of a budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import inf
+from typing import Any
+
+from cancel_tui.clock import Clock
+from cancel_tui.desk.journal import Journal
+from cancel_tui.desk.pacing import Pace, Ticket
+from cancel_tui.desk.sends import SendMemory
+from cancel_tui.venues.adapter import retry_after
+from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
+from cancel_tui.venues.outcome import NotSent
+from cancel_tui.venues.wire import Mark, Origin, Wire
+
+_READ_SLOTS = 4
+_CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
+
+
+class Urgency(IntEnum):
+    """Who goes first where several wait for the same budget."""
+
+    KILL = 0
+    POLL = 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was asked of a venue on behalf of one purpose."""
+
+    requests: dict[CallClass, int] = field(default_factory=dict)
+    """Requests that left, or may have left."""
+    throttled: int = 0
+    """Answers that said: too many."""
+
+    def count(self, call: CallClass) -> int:
+        """How many requests of one class."""
+        return self.requests.get(call, 0)
+
+
+class _Gate:
+    """Lets waiters of one class through in the order of urgency, as the pace allows."""
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self.pace = pace
+        self._clock = clock
+        self._heap: list[tuple[int, int]] = []
+        self._order = itertools.count()
+        self._sleeping: set[asyncio.Future[None]] = set()
+
+    async def admit(self, urgency: Urgency) -> Ticket:
+        """Wait until one request may leave, and count it."""
+        me = (int(urgency), next(self._order))
+        heapq.heappush(self._heap, me)
+        try:
+            while True:
+                budget = self.pace.budget
+                reserve = budget.count // 2 if budget and urgency is Urgency.POLL else 0
+                now = self._clock.monotonic()
+                when = self.pace.earliest(now, reserve) if self._heap[0] == me else inf
+                if when <= now:
+                    return self.pace.take(now)
+                await self._wait(when - now)
+        finally:
+            self._heap.remove(me)
+            heapq.heapify(self._heap)
+            self.wake()
+
+    def wake(self) -> None:
+        """Let every waiter look again."""
+        for sleeper in list(self._sleeping):
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+    async def _wait(self, seconds: float) -> None:
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleeping.add(sleeper)
+        alarm = asyncio.create_task(self._clock.sleep(seconds)) if seconds != inf else None
+        try:
+            await asyncio.wait(
+                {sleeper} if alarm is None else {sleeper, alarm}, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            self._sleeping.discard(sleeper)
+            if alarm is not None:
+                alarm.cancel()
+
+
+class Lane:
+    """The requests of one venue."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        capabilities: Capabilities,
+        clock: Clock,
+        journal: Journal,
+        memory: SendMemory,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._journal = journal
+        self._memory = memory
+        self.timeout = capabilities.timeout_seconds
+        origin = Origin.of(base_url)
+        connect = min(3.0, max(0.5, self.timeout))
+        self._cancels = Wire(origin, capabilities.connections, connect_seconds=connect, slot_seconds=30.0)
+        self._reads = Wire(origin, _READ_SLOTS, connect_seconds=connect, slot_seconds=60.0)
+        self._polls = Wire(origin, 2, connect_seconds=connect, slot_seconds=60.0)
+        self._gates = {
+            call: _Gate(Pace(capabilities.budgets.get(call)), clock)
+            for call in CallClass
+            if call is not CallClass.OTHER
+        }
+        self._numbers = itertools.count(1)
+
+    def port(self, urgency: Urgency, tally: Tally | None = None, **facts: Any) -> LanePort:
+        """A way out for one purpose; `facts` go into each journal record."""
+        return LanePort(self, urgency, tally or Tally(), facts)
+
+    def pace(self, call: CallClass) -> Pace:
+        """The pace of one class, for headroom and planning."""
+        return self._gates[call].pace
+
+    async def warm(self) -> None:
+        """Open connections for cancels and kill reads, without sending anything."""
+        await asyncio.gather(self._cancels.warm(4), self._reads.warm(2))
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        await asyncio.gather(self._cancels.close(), self._reads.close(), self._polls.close())
+        self._memory.close()
+
+    def wire_for(self, call: CallClass, urgency: Urgency) -> Wire:
+        """Cancels have connections of their own, and so have polls: neither waits for the other."""
+        if call in _CANCELS:
+            return self._cancels
+        return self._reads if urgency is Urgency.KILL else self._polls
+
+    async def admit(self, call: CallClass, urgency: Urgency) -> Ticket | None:
+        """Wait for one unit of budget; requests of class OTHER need none."""
+        gate = self._gates.get(call)
+        if gate is None:
+            return None
+        if gate.pace.budget is not None:
+            self._count_others()
+        ticket = await gate.admit(urgency)
+        if gate.pace.budget is not None:
+            self._memory.add(call, self._clock.wall())
+        return ticket
+
+    def _count_others(self) -> None:
+        wall, now = self._clock.wall(), self._clock.monotonic()
+        for call, moment in self._memory.others(wall):
+            gate = self._gates.get(call)
+            if gate is not None and gate.pace.budget is not None and wall - moment < gate.pace.budget.seconds:
+                gate.pace.remember(now - max(0.0, wall - moment))
+
+    def settle(self, call: CallClass, ticket: Ticket | None, *, unused: bool = False) -> None:
+        """The request of a ticket is over."""
+        gate = self._gates.get(call)
+        if gate is not None and ticket is not None:
+            gate.pace.settle(ticket, self._clock.monotonic(), unused=unused)
+            gate.wake()
+
+    async def carry(
+        self,
+        call: CallClass,
+        urgency: Urgency,
+        build: Callable[[], Message],
+        tally: Tally,
+        facts: Mapping[str, Any],
+    ) -> Raw:
+        """Admit, sign, write down, send, write down."""
+        ticket = await self.admit(call, urgency)
+        mark = Mark()
+        raw: Raw = NotSent("the request could not be built")
+        number = next(self._numbers)
+        try:
+            try:
+                message = build()
+            except ValueError as why:
+                raw = NotSent(f"the request could not be built: {why}")
+                return raw
+            if urgency is Urgency.KILL or call in _CANCELS:
+                await self._journal.record(
+                    "request", venue=self.name, call=call.value, no=number, what=_what(message), **facts
+                )
+            raw = await self.wire_for(call, urgency).exchange(message, self.timeout, mark)
+            return raw
+        finally:
+            self.settle(call, ticket, unused=not mark.sent)
+            self._learn(call, raw, tally, sent=mark.sent)
+            if urgency is Urgency.KILL or call in _CANCELS:
+                self._journal.note(
+                    "answer",
+                    venue=self.name,
+                    call=call.value,
+                    no=number,
+                    sent=mark.sent,
+                    **_came(raw),
+                    **facts,
+                )
+
+    def _learn(self, call: CallClass, raw: Raw, tally: Tally, *, sent: bool) -> None:
+        if sent:
+            tally.requests[call] = tally.requests.get(call, 0) + 1
+        gate = self._gates.get(call)
+        if gate is None or not isinstance(raw, Reply):
+            return
+        if raw.status in (429, 418):
+            tally.throttled += 1
+            gate.pace.throttled(self._clock.monotonic(), retry_after(raw))
+            gate.wake()
+        elif raw.status < 500:
+            gate.pace.succeeded()
+
+
+@dataclass(slots=True)
+class LanePort:
+    """The `Port` that adapters see: one lane, one purpose."""
+
+    lane: Lane
+    urgency: Urgency
+    tally: Tally
+    facts: dict[str, Any]
+
+    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
+        """Send one request as the lane's turn comes."""
+        return await self.lane.carry(call, self.urgency, build, self.tally, self.facts)
+
+    async def admit(self, call: CallClass) -> None:
+        """Count one unit for something that is no HTTP request."""
+        ticket = await self.lane.admit(call, self.urgency)
+        self.lane.settle(call, ticket)
+        self.tally.requests[call] = self.tally.requests.get(call, 0) + 1
+
+
+def _what(message: Message) -> str:
+    """Method and path, without the query: that is where signatures travel."""
+    return f"{message.method.decode('ascii')} {message.target.decode('ascii').partition('?')[0]}"
+
+
+def _came(raw: Raw) -> dict[str, Any]:
+    if isinstance(raw, Reply):
+        return {"came": "answer", "status": raw.status, "bytes": len(raw.body)}
+    return {"came": "not_sent" if isinstance(raw, NotSent) else "unanswered", "why": raw.reason}

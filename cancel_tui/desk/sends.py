@@ -1,0 +1,83 @@
+"""What was sent recently, remembered in the data directory, so that a second process counts it too.
+
+Each process appends to a file of its own and reads all of them; nobody waits for a lock. A file holds one
+line per metered request: class and wall-clock seconds. Files past the longest window are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_hex
+
+from cancel_tui.venues.base import CallClass
+
+_LONGEST = 86_400.0
+
+
+def key_name(kind: str, base_url: str, credentials: str) -> str:
+    """The name under which sends with one key at one venue are remembered; holds nothing readable."""
+    return hashlib.sha256(f"{kind}|{base_url}|{credentials}".encode()).hexdigest()[:16]
+
+
+class SendMemory:
+    """Recent metered sends of one key at one venue, over all processes."""
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._own = folder / f"{name}.{os.getpid()}-{token_hex(3)}" if folder else None
+        self._handle: int | None = None
+        self._read: dict[Path, int] = {}
+
+    def others(self, now_wall: float) -> Iterator[tuple[CallClass, float]]:
+        """What other processes sent and was not told before: class and wall-clock time."""
+        if self._folder is None:
+            return
+        try:
+            names = list(self._folder.glob(f"{self._name}.*"))
+        except OSError:
+            return
+        for path in names:
+            if path == self._own:
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                if path.stat().st_mtime < now_wall - _LONGEST:
+                    path.unlink()
+                    continue
+                yield from self._fresh(path)
+
+    def _fresh(self, path: Path) -> Iterator[tuple[CallClass, float]]:
+        done = self._read.get(path, 0)
+        if path.stat().st_size <= done:
+            return
+        with path.open("rb") as file:
+            file.seek(done)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read[path] = done + len(whole)
+        for line in whole.splitlines():
+            name, _, moment = line.partition(b" ")
+            with contextlib.suppress(ValueError):
+                yield CallClass(name.decode("ascii", "replace")), float(moment)
+
+    def add(self, call: CallClass, wall: float) -> None:
+        """Remember one send. A disk that refuses is no reason not to send."""
+        if self._own is None:
+            return
+        with contextlib.suppress(OSError):
+            if self._handle is None:
+                self._own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+                self._handle = os.open(self._own, flags, 0o600)
+            os.write(self._handle, f"{call.value} {wall:.3f}\n".encode())
+
+    def close(self) -> None:
+        """Close the file; it stays for others to read."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._handle)
+            self._handle = None
