@@ -13,9 +13,11 @@ reading is defensive and said so below.
 - `unauthorized`: 401 with an empty body; `db_error`: 500 `DB_ERROR`
 - `key_cannot_cancel`: 403 `API Key permission denied` on cancels of callers with an API key
 - `strict_symbols`: cancel-all of an unknown symbol answers 404 instead of an empty list (not documented)
+- `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
 Routes: `list` (no status, or a live one), `closed` (a terminal status), `status` (one order), `cancel`,
-`cancel_all`, `create`, `trades`, `balances`, `money`, `health`, `markets`, `tokens`, `unknown`.
+`cancel_all`, `create`, `trades`, `balances`, `money`, `health`, `markets`, `tokens`, `listen_key`,
+`stream`, `unknown`.
 Other attributes that tests may change at any time are listed on the class.
 """
 
@@ -28,20 +30,21 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from cancel_tui.clock import Clock
-from cancel_tui.practice.http import Answer, Request, Response
+from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
 from cancel_tui.practice.mischief import WIRE_FAULTS, dated, planned, strikes, wire_fault
 from cancel_tui.practice.p99_account import Account
 from cancel_tui.practice.p99_auth import Keys
 from cancel_tui.practice.p99_market import (
     MARKETS,
-    Entry,
     RefusedError,
     draw,
     end,
+    order_of,
     read_entry,
     refuse_crossing,
 )
+from cancel_tui.practice.p99_stream import OrderStream
 from cancel_tui.practice.p99_wire import (
     LIVE_WORDS,
     PREFIX,
@@ -78,6 +81,8 @@ class P99Spot(PracticeVenue):
             "db_error",
             "key_cannot_cancel",
             "strict_symbols",
+            "stream_silent",
+            "stream_duplicates",
         }
     )
     """Every name that `faults` understands."""
@@ -99,9 +104,11 @@ class P99Spot(PracticeVenue):
         """`halted` or `delisted` by market id; what is missing is `listed`."""
         self.account = Account(lambda: self._mine(live=True))
         """The caller's balances and fills."""
+        self.book.watchers.append(self.account.watch)
+        self.stream = OrderStream(self.book, clock, self.account, self.keys, self.wall, lambda: self.faults)
+        """The private order stream at `/ws`; it sees a fill after the account has."""
         self._restarted = -math.inf
         self._random = random.Random(f"p99-{plan.seed}")
-        self.book.watchers.append(self.account.watch)
 
     @property
     def base_url(self) -> str:
@@ -185,6 +192,8 @@ class P99Spot(PracticeVenue):
             return dated(broken, self.wall())
         if self.rate and self.plan.enforce_limits and not self.rate.admit():
             return dated(error(429, "Too Many Requests", ("retry-after", "1")), self.wall())
+        if route == "stream":
+            return Upgrade(self.stream.session)
         answer = self._respond(request, route, ident)
         if route in ("cancel", "cancel_all", "create") and answer.status == 200:
             lost = wire_fault(self.faults, route, "effect_then_")
@@ -217,6 +226,7 @@ class P99Spot(PracticeVenue):
             "create": self._create,
             "trades": self._my_trades,
             "balances": self._balances,
+            "listen_key": self._listen_key,
         }
         handler = handlers.get(route)
         return handler(request, ident) if handler else error(400, "invalid body")
@@ -260,6 +270,9 @@ class P99Spot(PracticeVenue):
 
     def _balances(self, _request: Request, _ident: str) -> Response:
         return Response.of({"balances": self.account.rows()})
+
+    def _listen_key(self, _request: Request, _ident: str) -> Response:
+        return Response.of({"listenKey": self.keys.extend_listen_key(self.wall())})
 
     def _list(self, request: Request, _ident: str) -> Response:
         status = request.params.get("status")
@@ -352,34 +365,13 @@ class P99Spot(PracticeVenue):
             refuse_crossing(entry, self._mine(live=True))
         except RefusedError as refusal:
             return error(refusal.status, refusal.error)
-        order, first = self._enter(entry), len(self.account.trades)
+        order = self.book.add(order_of(entry, self.book.new_id(), self.clock.wall()))
+        first = len(self.account.trades)
         if entry.market.takes(entry.side, entry.price or entry.market.reference):
             self.book.fill(order)
         elif entry.tif == "ioc":
             self.book.change(order, State.CANCELLED)
         return Response.of({**wire(order), "fills": self.account.fills_since(first)})
-
-    def _enter(self, entry: Entry) -> SimOrder:
-        now, market = self.clock.wall(), entry.market
-        quantity, extra = entry.quantity, {}
-        if quantity is None:
-            quantity = (entry.quote_quantity or Decimal(0)) / market.reference // market.lot * market.lot
-            extra["quote_quantity"] = str(entry.quote_quantity)
-        return self.book.add(
-            SimOrder(
-                id=self.book.new_id(),
-                symbol=market.id,
-                side=entry.side,
-                type=entry.type,
-                price=entry.price,
-                quantity=quantity,
-                created=now,
-                updated=now,
-                trigger=None if entry.price else market.reference,
-                tif=entry.tif,
-                extra=extra,
-            )
-        )
 
     def _my_trades(self, request: Request, _ident: str) -> Response:
         window = window_of(request)

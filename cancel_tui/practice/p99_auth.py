@@ -21,6 +21,8 @@ class Keys:
         self.ahead_ms = 5000
         """How far a signed timestamp may lie behind and ahead of the server's clock."""
         self._jwt_secret = secrets.token_bytes(32)
+        self._listen_key = ""
+        self._listen_until = 0.0
 
     def issue_jwt(self, now: float, lifetime: float) -> str:
         """A bearer token that ends `lifetime` seconds after `now`."""
@@ -29,11 +31,32 @@ class Keys:
         head = f"{header}.{claims}"
         return f"{head}.{self._jwt_seal(head)}"
 
+    def jwt_valid(self, token: str, now: float) -> bool:
+        """Whether this bearer token is one of this run and has not ended."""
+        head, _, seal = token.rpartition(".")
+        if not hmac.compare_digest(self._jwt_seal(head).encode(), seal.encode()):
+            return False
+        claims = head.partition(".")[2]
+        decoded = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+        return bool(json.loads(decoded)["exp"] > now)
+
+    def extend_listen_key(self, now: float) -> str:
+        """The listen key of the caller, good for an hour from `now`; made at the first call."""
+        if not self.listens(self._listen_key, now):
+            self._listen_key = secrets.token_hex(32)
+        self._listen_until = now + 3600
+        return self._listen_key
+
+    def listens(self, listen_key: str, now: float) -> bool:
+        """Whether this listen key is the caller's and has not lapsed."""
+        given, known = listen_key.encode(), self._listen_key.encode()
+        return bool(known) and hmac.compare_digest(given, known) and now < self._listen_until
+
     def caller(self, request: Request, now: float) -> str | None:
         """`jwt` or `key` for a caller who may come in at server time `now`, None for one who may not."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme == "Bearer":
-            return "jwt" if self._jwt_valid(token, now) else None
+            return "jwt" if self.jwt_valid(token, now) else None
         if request.headers.get("x-mbx-apikey") == self.api_key and self._signed(request, now):
             return "key"
         return None
@@ -51,14 +74,6 @@ class Keys:
 
     def _jwt_seal(self, head: str) -> str:
         return _base64url(hmac.new(self._jwt_secret, head.encode(), hashlib.sha256).digest())
-
-    def _jwt_valid(self, token: str, now: float) -> bool:
-        head, _, seal = token.rpartition(".")
-        if not hmac.compare_digest(self._jwt_seal(head).encode(), seal.encode()):
-            return False
-        claims = head.partition(".")[2]
-        decoded = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
-        return bool(json.loads(decoded)["exp"] > now)
 
 
 def _base64url(data: bytes) -> str:

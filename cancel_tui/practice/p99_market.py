@@ -162,6 +162,27 @@ def read_entry(body: object, status_of: Mapping[str, str]) -> Entry:
     return _sized(Entry(market, side, kind, tif, price, quantity, None))
 
 
+def order_of(entry: Entry, ident: str, now: float) -> SimOrder:
+    """The order that an entry becomes; the quantity of a market buy follows from the reference price."""
+    market, quantity, extra = entry.market, entry.quantity, {}
+    if quantity is None:
+        quantity = (entry.quote_quantity or _ZERO) / market.reference // market.lot * market.lot
+        extra["quote_quantity"] = str(entry.quote_quantity)
+    return SimOrder(
+        id=ident,
+        symbol=market.id,
+        side=entry.side,
+        type=entry.type,
+        price=entry.price,
+        quantity=quantity,
+        created=now,
+        updated=now,
+        trigger=None if entry.price else market.reference,
+        tif=entry.tif,
+        extra=extra,
+    )
+
+
 def refuse_crossing(entry: Entry, resting: Iterable[SimOrder]) -> None:
     """Raise `RefusedError` where the new order meets one of the caller's own, or may not trade at all."""
     market = entry.market

@@ -34,14 +34,19 @@ _ROUTES = {
     ("POST", "/spot/transfer"): "money",
     ("POST", "/spot/withdraw/request"): "money",
 }
-PUBLIC = ("health", "markets", "tokens")
-"""Routes that need no caller."""
+_OUTSIDE = {
+    ("GET", "/ws"): "stream",
+    ("POST", "/fapi/v1/listenKey"): "listen_key",
+    ("PUT", "/fapi/v1/listenKey"): "listen_key",
+}
+PUBLIC = ("health", "markets", "tokens", "stream")
+"""Routes that need no caller; a stream asks who it is by itself."""
 
 
 def route_of(request: Request) -> tuple[str, str]:
     """The route's name, and the order id where the path carries one."""
     if not request.path.startswith(PREFIX + "/"):
-        return "unknown", ""
+        return _OUTSIDE.get((request.method, request.path), "unknown"), ""
     path = request.path.removeprefix(PREFIX)
     route = _ROUTES.get((request.method, path), "unknown")
     if route == "list" and request.params.get("status", "open") not in LIVE_WORDS:

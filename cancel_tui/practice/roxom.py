@@ -14,9 +14,11 @@ defensive.
 - `cancel_all_noop`: a cancel-all answers an empty list of ids and does nothing
 - `error_true`: `{"error": true}` with HTTP 200, and nothing is done
 - `unauthorized`: 401
+- `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
 Routes: `list`, `closed` (a list with `includeClosed`), `status` (one order), `cancel`, `cancel_all`,
-`create`, `ping`, `unknown`. Other attributes that tests may change at any time are listed on the class.
+`create`, `ping`, `stream`, `unknown`. Other attributes that tests may change at any time are listed on
+the class.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cancel_tui.clock import Clock
-from cancel_tui.practice.http import Answer, Request, Response
+from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
 from cancel_tui.practice.mischief import WIRE_FAULTS, dated, strikes, wire_fault
 from cancel_tui.practice.roxom_market import (
@@ -43,7 +45,17 @@ from cancel_tui.practice.roxom_market import (
     read_entry,
     uuid7,
 )
-from cancel_tui.practice.roxom_wire import Errors, Wording, signed_text, unauthorized, verifies, waits
+from cancel_tui.practice.roxom_stream import EventStream
+from cancel_tui.practice.roxom_wire import (
+    Errors,
+    Wording,
+    route_of,
+    signed_text,
+    truth,
+    unauthorized,
+    verifies,
+    waits,
+)
 from cancel_tui.practice.venue import Plan, PracticeVenue, RateLimit
 
 _LOST = Response(
@@ -67,6 +79,8 @@ class Roxom(PracticeVenue):
         "cancel_all_noop",
         "error_true",
         "unauthorized",
+        "stream_silent",
+        "stream_duplicates",
     }
     """Every name that `faults` understands."""
 
@@ -106,9 +120,11 @@ class Roxom(PracticeVenue):
         """Field names, time unit and status words."""
         self.errors = Errors()
         """The shape of errors."""
+        self.book.watchers.append(self._note_trigger)
+        self.stream = EventStream(self.book, clock, self.wording, lambda: self.faults)
+        """The stream at `/ws`."""
         self._key = key
         self._random = random.Random(f"roxom-{plan.seed}")
-        self.book.watchers.append(self._note_trigger)
 
     @property
     def key(self) -> rsa.RSAPrivateKey:
@@ -193,23 +209,15 @@ class Roxom(PracticeVenue):
 
     async def answer(self, request: Request) -> Answer:
         """Route one request through the faults, the limit and the signature check to its handler."""
-        route, ident = self._route(request)
+        route, ident = route_of(request, self.prefixes)
         answer = wire_fault(self.faults, route)
+        if answer is None and route == "stream":
+            return self._refusal(request, route) or Upgrade(self.stream.session)
         if answer is None:
             answer = self._respond(request, route, ident)
             if route in ("cancel", "cancel_all", "create") and answer.status == 200:
                 answer = wire_fault(self.faults, route, "effect_then_") or answer
         return dated(answer, self.wall())
-
-    def _route(self, request: Request) -> tuple[str, str]:
-        """The route's name, and the order id where the path carries one."""
-        if (request.method, request.path) == ("GET", "/ping"):
-            return "ping", ""
-        for prefix in self.prefixes:
-            head, mark, tail = request.path.partition(f"{prefix}/orders")
-            if mark and not head and tail[:1] in ("", "/"):
-                return _order_route(request, tail.split("/")[1:])
-        return "unknown", ""
 
     def _respond(self, request: Request, route: str, ident: str) -> Response:
         if route == "ping":
@@ -274,7 +282,7 @@ class Roxom(PracticeVenue):
         if unit is None:
             return self._fail(400, "VALIDATION_ERROR", "invalid unit")
         orders = self.book.live()
-        if _truth(request, "includeClosed"):
+        if truth(request, "includeClosed"):
             orders += self.book.finished()
             orders.sort(key=lambda order: (order.created, order.id), reverse=True)
         rows = [
@@ -371,23 +379,3 @@ class Roxom(PracticeVenue):
         """A stop that has traded must have been triggered."""
         if order.filled and waits(order):
             order.extra["triggeredAt"] = repr(self.clock.wall())
-
-
-def _order_route(request: Request, rest: list[str]) -> tuple[str, str]:
-    """The route by what follows `/orders` in the path."""
-    match request.method, rest:
-        case "GET", []:
-            return ("closed" if _truth(request, "includeClosed") else "list"), ""
-        case "POST", []:
-            return "create", ""
-        case "POST", ["cancel-all"]:
-            return "cancel_all", ""
-        case "GET", [ident] if ident:
-            return "status", ident
-        case "POST", [ident, "cancel"] if ident:
-            return "cancel", ident
-    return "unknown", ""
-
-
-def _truth(request: Request, name: str) -> bool:
-    return request.params.get(name, "").lower() == "true"

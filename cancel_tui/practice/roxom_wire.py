@@ -171,3 +171,36 @@ class Errors:
 def unauthorized(message: str) -> Response:
     """A 401, which has the flat shape always."""
     return Response.of({"error": 401, "message": message}, 401)
+
+
+def route_of(request: Request, prefixes: set[str]) -> tuple[str, str]:
+    """The route's name, and the order id where the path carries one."""
+    outside = {"/ping": "ping", "/ws": "stream"}.get(request.path)
+    if outside and request.method == "GET":
+        return outside, ""
+    for prefix in prefixes:
+        head, mark, tail = request.path.partition(f"{prefix}/orders")
+        if mark and not head and tail[:1] in ("", "/"):
+            return _order_route(request, tail.split("/")[1:])
+    return "unknown", ""
+
+
+def _order_route(request: Request, rest: list[str]) -> tuple[str, str]:
+    """The route by what follows `/orders` in the path."""
+    match request.method, rest:
+        case "GET", []:
+            return ("closed" if truth(request, "includeClosed") else "list"), ""
+        case "POST", []:
+            return "create", ""
+        case "POST", ["cancel-all"]:
+            return "cancel_all", ""
+        case "GET", [ident] if ident:
+            return "status", ident
+        case "POST", [ident, "cancel"] if ident:
+            return "cancel", ident
+    return "unknown", ""
+
+
+def truth(request: Request, name: str) -> bool:
+    """Whether a query parameter says `true`."""
+    return request.params.get(name, "").lower() == "true"

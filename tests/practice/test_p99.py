@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 from cancel_tui.clock import ManualClock
 from cancel_tui.practice.market import Activity, State
@@ -548,5 +550,104 @@ async def test_the_book_moves_by_the_seed(clock: ManualClock) -> None:
     after = {row["id"]: row["filled_qty"] for row in await desk.list("limit=200")}
     assert set(before) < set(after)
     assert any(after[ident] != filled for ident, filled in before.items())
+    await desk.http.aclose()
+    await venue.stop()
+
+
+async def _say(line: ClientConnection, **frame: object) -> dict[str, Any]:
+    await line.send(json.dumps(frame))
+    return await _hear(line)
+
+
+async def _hear(line: ClientConnection) -> dict[str, Any]:
+    frame: dict[str, Any] = json.loads(await asyncio.wait_for(line.recv(), 5))
+    return frame
+
+
+def _stream(desk: Desk) -> connect:
+    return connect(desk.url.replace("http", "ws").removesuffix("/api/v1") + "/ws")
+
+
+async def test_the_stream_pushes_places_fills_and_cancels_without_a_snapshot(desk: Desk) -> None:
+    desk.venue.place()
+    async with _stream(desk) as line:
+        assert await _say(line, type="ping") == {"type": "pong"}
+        token = desk.venue.issue_jwt()
+        assert await _say(line, type="auth_token", token=token) == {"type": "auth_result", "success": True}
+        assert await _say(line, type="subscribe", channel="spot:user:orders") == {
+            "type": "subscribed",
+            "channel": "spot:user:orders",
+        }
+        order = desk.venue.place("DFUSDT", "sell", "0.7250", "40", age=5)
+        placed = await _hear(line)
+        assert (placed["type"], placed["channel"]) == ("spot_user_order", "spot:user:orders")
+        assert (placed["data"]["id"], placed["data"]["status"]) == (order.id, "open")
+        assert not {"created_at", "last_fill"} & set(placed["data"])
+        desk.venue.book.fill(order, Decimal("12.5"))
+        filled = (await _hear(line))["data"]
+        assert (filled["status"], filled["filled_qty"]) == ("partially_filled", "12.5")
+        assert (filled["last_fill"]["price"], filled["last_fill"]["quantity"]) == ("0.725", "12.5")
+        await desk.call("DELETE", f"/spot/orders/{order.id}")
+        over = (await _hear(line))["data"]
+        assert over["status"] == "canceled"
+        assert "last_fill" not in over
+
+
+async def test_the_stream_takes_a_listen_key_for_an_hour(desk: Desk, clock: ManualClock) -> None:
+    root = desk.url.removesuffix("/api/v1")
+    assert (await desk.http.post(root + "/fapi/v1/listenKey")).status_code == 401
+    desk.url = root
+    listen_key = (await desk.call("POST", "/fapi/v1/listenKey")).json()["listenKey"]
+    assert len(listen_key) == 64
+    clock.advance(3000)
+    assert (await desk.call("PUT", "/fapi/v1/listenKey")).json()["listenKey"] == listen_key
+    clock.advance(3000)
+    async with _stream(desk) as line:
+        assert (await _say(line, type="auth", listenKey=listen_key))["success"] is True
+        assert (await _say(line, type="auth", listenKey="x"))["success"] is False
+    clock.advance(601)
+    async with _stream(desk) as line:
+        assert (await _say(line, type="auth", listenKey=listen_key))["success"] is False
+    assert (await desk.call("POST", "/fapi/v1/listenKey")).json()["listenKey"] != listen_key
+
+
+async def test_the_stream_refuses_strangers_and_unknown_channels(desk: Desk) -> None:
+    async with _stream(desk) as line:
+        assert (await _say(line, type="auth_token", token="x.y.z"))["success"] is False
+        assert (await _say(line, type="subscribe", channel="spot:user:orders"))["code"] == "UNAUTHORIZED"
+        assert (await _say(line, type="subscribe", channel="spot:user:x"))["code"] == "INVALID_CHANNEL"
+        token = desk.venue.issue_jwt()
+        answer = await _say(line, type="subscribe", channel="spot:user:orders", token=token)
+        assert answer["type"] == "subscribed"
+        await line.send("{")
+        assert (await _hear(line))["code"] == "INVALID_MESSAGE"
+
+
+async def test_the_stream_can_be_silent_or_say_everything_twice(desk: Desk) -> None:
+    async with _stream(desk) as line:
+        token = desk.venue.issue_jwt()
+        await _say(line, type="subscribe", channel="spot:user:orders", token=token)
+        desk.venue.faults = {"once:stream_silent"}
+        desk.venue.place()
+        desk.venue.faults.add("once:stream_duplicates")
+        order = desk.venue.place()
+        first, second = await _hear(line), await _hear(line)
+        assert first == second
+        assert first["data"]["id"] == order.id
+        desk.venue.stream.abort()
+        with pytest.raises(ConnectionClosedError):
+            await line.recv()
+
+
+async def test_the_stream_tells_what_happens_while_nobody_asks(clock: ManualClock) -> None:
+    venue = _venue(clock, Plan(orders=5, activity=Activity(fills=5)))
+    await venue.start()
+    desk = Desk(venue, clock)
+    async with _stream(desk) as line:
+        await _say(line, type="subscribe", channel="spot:user:orders", token=venue.issue_jwt())
+        asked = venue.server.requests
+        clock.advance(5)
+        assert (await _hear(line))["data"]["status"] == "filled"
+        assert venue.server.requests == asked
     await desk.http.aclose()
     await venue.stop()

@@ -15,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from cancel_tui.clock import ManualClock
 from cancel_tui.practice.market import Activity, State
@@ -629,3 +631,68 @@ async def test_every_order_of_a_full_book_is_listed_once(clock: ManualClock, key
     assert before - after
     await desk.http.aclose()
     await venue.stop()
+
+
+def _stream(desk: Desk, text: str = "GET:/ws") -> connect:
+    headers = {"X-API-Key": KEY_ID, "X-API-Signature": desk.seal(text)}
+    return connect(desk.venue.base_url.replace("http", "ws") + "/ws", additional_headers=headers)
+
+
+async def _hear(line: ClientConnection) -> dict[str, Any]:
+    frame: dict[str, Any] = json.loads(await asyncio.wait_for(line.recv(), 5))
+    return frame
+
+
+async def test_the_stream_checks_the_handshake_over_its_fixed_text(desk: Desk) -> None:
+    text = "GET:/ws"
+    digest = "51a7a8411f92c1f5bd582dbbcfa136ab54f764cd6e928027ba04d523f61d58e7"
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
+    with pytest.raises(InvalidStatus) as refusal:
+        async with _stream(desk, "GET:/api/v1/ws"):
+            pass
+    assert refusal.value.response.status_code == 401
+    async with _stream(desk) as line:
+        await line.send('{"op":"subscribe","args":[{"channel":"orders"},{"channel":"gossip"}]}')
+        taken, refused = await _hear(line), await _hear(line)
+        assert (taken["event"], taken["code"], taken["arg"]) == ("subscribe", "0", {"channel": "orders"})
+        assert (refused["event"], refused["code"]) == ("error", "60014")
+        assert taken["connId"] == refused["connId"]
+        for broken in ("{", "[]", '{"op":"subscribe"}'):
+            await line.send(broken)
+            assert (await _hear(line))["code"] == "60017"
+
+
+async def test_events_tell_both_phases_of_a_cancel_while_nobody_asks(desk: Desk, clock: ManualClock) -> None:
+    async with _stream(desk) as line:
+        await line.send('{"op":"subscribe","args":[{"channel":"balance"}]}')
+        await _hear(line)
+        order = desk.venue.place(filled="0.75", client_order_id="desk-7")
+        placed = await _hear(line)
+        assert placed["type"] == "order"
+        data = placed["data"]
+        assert (data["orderId"], data["status"], data["orderType"]) == (order.id, "partiallyfilled", "limit")
+        assert (data["orderSize"], data["remainingQty"], data["executedQty"]) == ("3.00", "2.25", "0.75")
+        assert (data["limitPrice"], data["clientOrderId"]) == ("0.00091250", "desk-7")
+        assert data["timestamp"] == 1_760_000_000_250_000_000
+        assert not {"instType", "unit", "triggerPx"} & set(data)
+        await desk.cancel(order.id)
+        assert (await _hear(line))["data"]["status"] == "pendingcancel"
+        clock.advance(0.5)
+        assert (await _hear(line))["data"]["status"] == "partiallyfilledcancelled"
+
+
+async def test_the_stream_can_be_silent_nested_or_say_everything_twice(desk: Desk) -> None:
+    async with _stream(desk) as line:
+        await line.send('{"op":"unsubscribe","args":[{"channel":"orders"}]}')
+        assert (await _hear(line))["event"] == "unsubscribe"
+        desk.venue.faults = {"once:stream_silent"}
+        desk.venue.place()
+        desk.venue.faults.add("once:stream_duplicates")
+        desk.venue.stream.nested = True
+        order = desk.venue.place()
+        first, second = await _hear(line), await _hear(line)
+        assert first == second
+        assert first["data"]["data"]["orderId"] == order.id
+        desk.venue.stream.abort()
+        with pytest.raises(ConnectionClosedError):
+            await line.recv()
