@@ -146,9 +146,9 @@ class B2Trader(PracticeVenue, Switches):
             return self._list(account, stops=request.path == STOP_ORDERS_PATH)
         last = unquote(request.path.rpartition("/")[2])
         if route == "cancel":
-            return self._cancel(last, account, "order", self._cancel_order)
+            return self._cancel(last, account, route, self._cancel_order)
         if route == "cancel_stop":
-            return self._cancel(last, account, "stop", self._cancel_stop)
+            return self._cancel(last, account, route, self._cancel_stop)
         return self.wire.error(404, "The resource was not found.")
 
     def _exchange(self, request: Request) -> Response:
@@ -219,12 +219,13 @@ class B2Trader(PracticeVenue, Switches):
         return self.wire.stop_order(order) if order.family == "stop" else self.wire.rest_order(order)
 
     def _cancel(
-        self, order_id: str, account: Account, family: str, act: Callable[[SimOrder], bool]
+        self, order_id: str, account: Account, route: str, act: Callable[[SimOrder], bool]
     ) -> Response:
+        family = "order" if route == "cancel" else "stop"
         order = self.book.orders.get(order_id)
         if order is None or order.family != family:
             return self.wire.error(404, "The order was not found.")
-        if order.account != account.id:
+        if order.account != account.id or strikes(self.faults, "wrong_account", route):
             return self.wire.error(self.wrong_account_code, "The order was not found.")
         if not order.state.live or not act(order):
             return self.wire.error(self.finished_cancel_code, "The order was not found or is finished.")

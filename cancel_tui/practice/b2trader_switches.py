@@ -12,6 +12,7 @@ by `stream_changed`, `stream_changed_final`, `stream_nothing_when_empty`; an err
   the DELETE answers 200 with `Completed`;
 - `stop_activates`: a Stop triggers while it is cancelled, the answer says `Activated`, and there is a new
   order; `stop_activates_before`: the same just before, so that the DELETE finds the Stop finished;
+- `wrong_account`: a DELETE answers as for another account's order, and the order lives on;
 - `expired_token`: access tokens issued so far are refused (401, 401 at the upgrade, type 7 on open sockets);
   those issued while it is on last half a minute, whatever expiry they claim;
 - `token_refused`: the exchange answers 401; `upgrade_403`: sockets are forbidden;

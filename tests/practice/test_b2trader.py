@@ -299,6 +299,14 @@ async def test_the_cancellation_date_can_be_given(desk: Desk) -> None:
     assert order["cancellationDate"].startswith("2025-10-09T08:53:20")
 
 
+async def test_a_cancel_taken_for_another_accounts_leaves_the_order_alive(desk: Desk) -> None:
+    order = place(desk)
+    desk.venue.faults.add("once:wrong_account")
+    assert (await desk.call("DELETE", f"{ORDERS}/{order}", desk.first)).status_code == 404
+    assert [row["order_id"] for row in desk.venue.truth()] == [order]
+    assert (await desk.call("DELETE", f"{ORDERS}/{order}", desk.first)).status_code == 200
+
+
 @pytest.mark.parametrize("code", [404, 400, 409, 422])
 async def test_a_second_cancel_answers_the_code_that_is_set(desk: Desk, code: int) -> None:
     desk.venue.finished_cancel_code = code
