@@ -387,6 +387,7 @@ async def test_refused_cancels_in_each_error_shape(desk: Desk, shape: str, missi
     refused = await desk.cancel(over.id)
     assert refused.status_code == 400
     assert "order cannot be cancelled" in refused.text
+    assert ('"details": "filled"' in refused.text) is (shape != "flat")
     desk.venue.terminal_status = 409
     assert (await desk.cancel(over.id)).status_code == 409
     assert (await desk.call("GET", f"/orders/{UNKNOWN}")).status_code == 404
