@@ -119,12 +119,16 @@ class Lane:
         self._cancels = Wire(origin, capabilities.connections, connect_seconds=connect, slot_seconds=30.0)
         self._reads = Wire(origin, _READ_SLOTS, connect_seconds=connect, slot_seconds=60.0)
         self._polls = Wire(origin, 2, connect_seconds=connect, slot_seconds=60.0)
-        self._gates = {
+        self._gates: dict[CallClass, _Gate] = {
             call: _Gate(Pace(capabilities.budgets.get(call)), clock)
             for call in CallClass
             if call is not CallClass.OTHER
         }
         self._numbers = itertools.count(1)
+
+    def now(self) -> float:
+        """Monotonic seconds of the desk's clock."""
+        return self._clock.monotonic()
 
     def port(self, urgency: Urgency, tally: Tally | None = None, **facts: Any) -> LanePort:
         """A way out for one purpose; `facts` go into each journal record."""
@@ -182,9 +186,11 @@ class Lane:
         build: Callable[[], Message],
         tally: Tally,
         facts: Mapping[str, Any],
+        begin: Callable[[CallClass], None],
     ) -> Raw:
         """Admit, sign, write down, send, write down."""
         ticket = await self.admit(call, urgency)
+        begin(call)
         mark = Mark()
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
@@ -236,14 +242,21 @@ class LanePort:
     urgency: Urgency
     tally: Tally
     facts: dict[str, Any]
+    begun: float | None = None
+    """Monotonic time at which the first metered request was let through; None before."""
+
+    def _begin(self, call: CallClass) -> None:
+        if self.begun is None and call is not CallClass.OTHER:
+            self.begun = self.lane.now()
 
     async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
         """Send one request as the lane's turn comes."""
-        return await self.lane.carry(call, self.urgency, build, self.tally, self.facts)
+        return await self.lane.carry(call, self.urgency, build, self.tally, self.facts, self._begin)
 
     async def admit(self, call: CallClass) -> None:
         """Count one unit for something that is no HTTP request."""
         ticket = await self.lane.admit(call, self.urgency)
+        self._begin(call)
         self.lane.settle(call, ticket)
         self.tally.requests[call] = self.tally.requests.get(call, 0) + 1
 

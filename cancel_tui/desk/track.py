@@ -1,0 +1,146 @@
+"""What is known of one order that a cancel or a kill touches. Pure: times are values that are handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cancel_tui.cancels import Ending, Event, Stage, step
+from cancel_tui.orders import Order, OrderKey, OrderStatus
+
+_ENDINGS = {
+    OrderStatus.CANCELED: Ending.CANCELED,
+    OrderStatus.FILLED: Ending.FILLED,
+    OrderStatus.EXPIRED: Ending.EXPIRED,
+    OrderStatus.REJECTED: Ending.REJECTED,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One order on its way out. Times named `_at` are monotonic seconds, `_wall` seconds since 1970."""
+
+    key: OrderKey
+    order: Order | None = None
+    """Its last description by the venue."""
+    stage: Stage = Stage.WANTED
+    since: float = 0.0
+    """When it entered its stage."""
+    sighted: bool = False
+    """Whether the newest evidence says: live, and nothing was sent since."""
+    newcomer: bool = False
+    attempts: int = 0
+    next_try: float = 0.0
+    """No cancel leaves before."""
+    next_read: float = 0.0
+    """No read-back leaves before."""
+    reads: int = 0
+    """Read-backs that brought no end."""
+    lost: bool = False
+    """The venue, asked for this order, does not know it."""
+    read_back: bool = False
+    """A read-back brought a terminal word."""
+    sent_at: float | None = None
+    ended_at: float | None = None
+    """When its last cancel was answered, or its connection closed."""
+    requested_wall: float | None = None
+    acknowledged_wall: float | None = None
+    confirmed_wall: float | None = None
+    ending: Ending | None = None
+    filled: Decimal | None = None
+    """The venue's last word."""
+    last_seen_filled: Decimal | None = None
+    message: str | None = None
+    ghost_sightings: int = 0
+    """Complete lists begun after its end that still hold it."""
+
+    def apply(self, event: Event, now: float) -> None:
+        """Take one step of the table."""
+        stage = step(self.stage, event)
+        if stage is not self.stage:
+            self.stage, self.since = stage, now
+            if stage not in (Stage.ENDED, Stage.GONE):
+                self.ending = None
+
+    def describe(self, order: Order) -> None:
+        """Keep a newer description; what it leaves out stays known."""
+        self.order = order if self.order is None else merge(self.order, order)
+        if order.filled is not None:
+            self.last_seen_filled = order.filled
+
+    def end(self, order: Order, now: float, wall: float) -> None:
+        """The venue's own terminal word for this order."""
+        self.describe(order)
+        self.apply(Event.SEEN_END, now)
+        self.sighted = False
+        self.ending = _ENDINGS.get(order.status)
+        self.filled = self.last_seen_filled if order.filled is None else order.filled
+        self.confirmed_wall = self.confirmed_wall or wall
+
+    def see(self, order: Order, begun: float, now: float) -> None:
+        """A list or read-back begun at `begun` shows it live or pending; older evidence changes nothing."""
+        if self.ended_at is not None and begun < self.ended_at:
+            return
+        if self.stage is Stage.SENT:
+            self.describe(order)
+            return
+        self.describe(order)
+        pending = order.status is OrderStatus.PENDING_CANCEL
+        self.apply(Event.SEEN_PENDING if pending else Event.SEEN_LIVE, now)
+        self.sighted = not pending
+        self.lost = False
+
+    @property
+    def outcome(self) -> Ending:
+        """The contract's word for it, as things stand now."""
+        if self.stage is Stage.ENDED and self.ending is not None:
+            return self.ending
+        if self.stage is Stage.GONE:
+            return Ending.GONE
+        if self.sighted and self.order is not None:
+            return Ending.OPEN
+        return Ending.UNKNOWN
+
+
+def merge(old: Order, new: Order) -> Order:
+    """The newer description, with the older one's values where the newer is silent."""
+    fields = {
+        name: getattr(old, name)
+        for name in Order.__dataclass_fields__
+        if name != "key" and getattr(new, name) is None and getattr(old, name) is not None
+    }
+    if new.type.value == "unknown" and old.type is not new.type:
+        fields["type"] = old.type
+    if not fields:
+        return new
+    values = {name: getattr(new, name) for name in Order.__dataclass_fields__}
+    return Order(**{**values, **fields})
+
+
+def urgency(track: Track) -> tuple[int, Decimal, str]:
+    """Sort key of singles: partly filled first, then the largest notional; ids keep it stable."""
+    order = track.order
+    part = 0 if order is not None and order.filled is not None and order.filled > 0 else 1
+    notional = order.notional if order is not None else None
+    return part, -(notional or Decimal(0)), track.key.order_id
+
+
+def plan(tracks: list[Track]) -> list[Track]:
+    """The order in which singles leave: urgent first, interleaved across quote currencies.
+
+    Notionals of different currencies cannot be compared, so each currency gets its turn.
+    """
+    queues: dict[str | None, list[Track]] = {}
+    for track in sorted(tracks, key=urgency):
+        queues.setdefault(track.order.quote if track.order else None, []).append(track)
+    lines = [iter(queue) for queue in queues.values()]
+    planned: list[Track] = []
+    while lines:
+        still = []
+        for line in lines:
+            for track in line:
+                planned.append(track)
+                still.append(line)
+                break
+        lines = still
+    return planned
