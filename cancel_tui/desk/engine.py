@@ -439,6 +439,8 @@ class Engine:
                 track.attempts -= 1
                 track.sighted = True
         track.next_try = now + _pause(outcome, track.attempts)
+        if isinstance(outcome, NotSent) and outcome.hopeless:
+            track.next_try, track.sighted = inf, False
         track.next_read = now + _READ_AFTER
         self._closed_at = max(self._closed_at, now + _READ_AFTER)
         self._soon(now)
@@ -718,6 +720,8 @@ class Engine:
                 self._read_live(track, order, begun, now)
         elif isinstance(outcome, Refused) and outcome.reason is Reason.NOT_FOUND:
             self._read_lost(track, now)
+        elif isinstance(outcome, NotSent) and outcome.hopeless:
+            track.lost, track.reads, track.next_read = True, 2, inf
         else:
             track.message = track.message or describe(outcome)
             track.next_read = now + max(_pause(outcome, track.reads + 1), 0.5)

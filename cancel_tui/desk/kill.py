@@ -7,7 +7,7 @@ nobody. A runner belongs to the desk: closing a screen never ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
@@ -190,7 +190,7 @@ class VenueRun:
 class VenueResult:
     """How one venue came out of a kill."""
 
-    venue: str
+    venue: VenueName
     verdict: Verdict
     requests: dict[str, int]
     throttled: int
@@ -206,9 +206,15 @@ class Kill:
     started_wall: float
     reason: str | None = None
     kill_id: str = field(default_factory=lambda: token_hex(8))
+    names: tuple[VenueName, ...] = ()
+    """The venues in scope."""
+    prepare: Callable[[VenueName], Awaitable[VenueRun | str]] | None = None
+    """Opens one venue and makes its runner; a text says why it cannot be asked."""
     runs: dict[VenueName, VenueRun] = field(default_factory=dict)
     locked: dict[VenueName, str] = field(default_factory=dict)
     """Venues in scope that cannot be asked, and why."""
+    unfound: list[OrderKey] = field(default_factory=list)
+    """Named orders that could not be placed in an account; nothing was sent for them."""
     finished_wall: float | None = None
     by_id: bool = False
     revision: int = 0
@@ -222,12 +228,9 @@ class Kill:
             kill=self.kill_id,
             scope=describe_scope,
             reason=self.reason,
-            venues=sorted(self.runs),
-            locked=self.locked,
+            venues=list(self.names),
         )
-        for run in self.runs.values():
-            run.changed = self._changed
-        await asyncio.gather(*(run.run() for run in self.runs.values()))
+        await asyncio.gather(*(self._venue(name) for name in self.names))
         self.finished_wall = clock.wall()
         await journal.record(
             "kill_end",
@@ -240,6 +243,18 @@ class Kill:
         )
         self._changed()
 
+    async def _venue(self, name: VenueName) -> None:
+        """One venue from opening to its end: none waits for another's keys, lists or answers."""
+        if name not in self.runs and self.prepare is not None:
+            found = await self.prepare(name)
+            if isinstance(found, str):
+                self.locked[name] = found
+                self._changed()
+                return
+            self.runs[name] = found
+        self.runs[name].changed = self._changed
+        await self.runs[name].run()
+
     def _changed(self) -> None:
         self.revision += 1
         for watcher in list(self.watchers):
@@ -251,17 +266,20 @@ class Kill:
             run.release()
 
     def tracks(self) -> list[Track]:
-        """Every order that was touched, in the order in which they were met."""
-        return [track for run in self.runs.values() for track in run.engine.tracks.values()]
+        """Every order that was touched or named, in the order in which they were met."""
+        named = [Track(key, message="not found in any account; nothing was sent") for key in self.unfound]
+        return [track for run in self.runs.values() for track in run.engine.tracks.values()] + named
 
     def results(self) -> list[VenueResult]:
         """One line per venue."""
-        found = [_result(name, run) for name, run in self.runs.items()]
-        found += [
-            VenueResult(name, Verdict.UNVERIFIED, _counts(Tally()), 0, why, ())
-            for name, why in self.locked.items()
-        ]
-        return found
+        return [self._one(name) for name in self.names]
+
+    def _one(self, name: VenueName) -> VenueResult:
+        run = self.runs.get(name)
+        if run is not None:
+            return _result(name, run)
+        why = self.locked.get(name, "not asked yet")
+        return VenueResult(name, Verdict.UNVERIFIED, _counts(Tally()), 0, why, ())
 
     @property
     def unmatched(self) -> list[str]:
@@ -282,14 +300,15 @@ class Kill:
     def verdict(self) -> Verdict:
         """The worst of the venues; a value that matched nothing cannot be read as flat."""
         found = worst(one.verdict for one in self.results())
-        return Verdict.UNVERIFIED if found is Verdict.FLAT and self.unmatched else found
+        doubtful = bool(self.unmatched or self.unfound)
+        return Verdict.UNVERIFIED if found is Verdict.FLAT and doubtful else found
 
 
 def _counts(tally: Tally) -> dict[str, int]:
     return {call.value: tally.count(call) for call in CallClass if call is not CallClass.OTHER}
 
 
-def _result(name: str, run: VenueRun) -> VenueResult:
+def _result(name: VenueName, run: VenueRun) -> VenueResult:
     engine = run.engine
     verdict = engine.verdict
     return VenueResult(

@@ -198,7 +198,7 @@ class Lane:
             try:
                 message = build()
             except ValueError as why:
-                raw = NotSent(f"the request could not be built: {why}")
+                raw = NotSent(f"the request could not be built: {why}", hopeless=True)
                 return raw
             if urgency is Urgency.KILL or call in _CANCELS:
                 await self._journal.record(

@@ -29,6 +29,8 @@ class NotSent:
 
     reason: str
     """In our words, without addresses or secrets."""
+    hopeless: bool = False
+    """The request must not exist (an id that would change the path): trying again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

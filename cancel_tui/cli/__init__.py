@@ -1,0 +1,1 @@
+"""The command line: one module per command, one place for JSON and human output."""

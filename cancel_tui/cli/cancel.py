@@ -1,0 +1,91 @@
+"""`cancel-tui cancel`: named orders, and the proven end of each."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from cancel_tui.cli import render
+from cancel_tui.cli.kill import STATUS, report
+from cancel_tui.cli.session import UsageError, make_desk, settings_of
+from cancel_tui.clock import SystemClock
+from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.lane import Urgency
+from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
+from cancel_tui.scope import Scope
+
+_STOP = "stop:"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    parser.add_argument("venue", metavar="VENUE")
+    parser.add_argument("order_id", metavar="ORDER_ID", nargs="+", help="stop:ID names a B2TRADER Stop order")
+    parser.add_argument("--account", metavar="ID", help="the account, where the venue has several")
+    parser.add_argument("--deadline", type=float, default=120.0, metavar="SECONDS")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cancel and read back."""
+    if options.read_only:
+        raise UsageError("--read-only: nothing that cancels will run")
+    settings = settings_of(options)
+    found = [one for one in settings.enabled if one.name.casefold() == options.venue.casefold()]
+    if not found:
+        names = ", ".join(one.name for one in settings.enabled) or "none"
+        raise UsageError(f"{options.venue}: no such venue; configured are {names}")
+    venue = found[0]
+    per_account = venue.kind == "b2trader"
+    if any(one.startswith(_STOP) for one in options.order_id) and not per_account:
+        raise UsageError(f"stop:ID is for b2trader venues; {venue.name} is {venue.kind}")
+    if any(not one.removeprefix(_STOP).strip() for one in options.order_id):
+        raise UsageError("an order id must not be empty")
+    if options.account and venue.accounts and options.account not in venue.accounts:
+        raise UsageError(f"--account {options.account}: not among the configured accounts")
+    desk = make_desk(options, settings, SystemClock())
+    return asyncio.run(_cancel(options, desk, desk.slots[VenueName(venue.name)], per_account))
+
+
+async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_account: bool) -> int:
+    try:
+        await desk.open([slot.name])
+        known: dict[str, Order] = {}
+        if per_account and slot.venue is not None:
+            await desk.list_venue(slot, Urgency.KILL, deep=True)
+            known = {order.key.order_id: order for order in slot.book.orders()}
+        keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]
+        sendable = frozenset(key for key in keys if key.account is not None or not per_account)
+        scope = Scope(
+            venues=frozenset({slot.name.casefold()}),
+            keys=sendable,
+            raw={"venue": [slot.name], "account": [options.account] if options.account else []},
+        )
+        kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
+        if sendable or slot.venue is None:
+            await desk.start(kill, render.scope_json(scope))
+        kill.finished_wall = desk.clock.wall()
+        for key in keys:
+            if key not in sendable:
+                kill.unfound.append(key)
+        report(kill, as_json=options.json)
+        return STATUS[kill.verdict]
+    finally:
+        await desk.close()
+
+
+def _key(slot: Slot, raw: str, account: str | None, known: dict[str, Order]) -> OrderKey:
+    """The key of a named order; without an account where none was given and none can be found."""
+    family = Family.STOP if raw.startswith(_STOP) else Family.ORDER
+    order_id = OrderId(raw.removeprefix(_STOP))
+    if slot.settings.kind != "b2trader":
+        return OrderKey(slot.name, None, family, order_id)
+    if account is not None:
+        return OrderKey(slot.name, AccountId(account), family, order_id)
+    order = known.get(order_id)
+    if order is not None and order.key.family is family:
+        return order.key
+    if family is Family.STOP and len(slot.accounts) == 1:
+        # Stop orders cannot be listed; with one account there is only one place where it can be.
+        return OrderKey(slot.name, AccountId(next(iter(slot.accounts))), family, order_id)
+    return OrderKey(slot.name, None, family, order_id)

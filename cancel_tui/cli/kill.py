@@ -1,0 +1,116 @@
+"""`cancel-tui kill`: the kill switch without the screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import TextIO
+
+from cancel_tui.cancels import Ending
+from cancel_tui.cli import render
+from cancel_tui.cli.session import UsageError, add_scope, duration, make_desk, scope_of, settings_of
+from cancel_tui.clock import SystemClock
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.kill import Kill
+from cancel_tui.scope import Scope
+
+STATUS = {Verdict.FLAT: 0, Verdict.NOT_FLAT: 1, Verdict.UNVERIFIED: 3}
+"""The contract's exit status of each verdict."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    add_scope(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask for the word")
+    parser.add_argument("--deadline", type=duration, default=120.0, metavar="SECONDS")
+    parser.add_argument(
+        "--hold", type=duration, default=0.0, metavar="SECONDS", help="go on sweeping after flat"
+    )
+    parser.add_argument("--keep-protective", action="store_true", help="leave stop and take-profit orders")
+    parser.add_argument("--reason", metavar="TEXT", help="goes into the journal and the report")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Kill, prove, report."""
+    if options.read_only:
+        raise UsageError("--read-only: nothing that cancels will run")
+    settings = settings_of(options)
+    clock = SystemClock()
+    scope = scope_of(options, settings, clock, keep_protective=options.keep_protective)
+    if not options.yes:
+        _ask(settings.console.confirm_word, sys.stdin)
+    desk = make_desk(options, settings, clock)
+    return asyncio.run(_kill(options, desk, scope))
+
+
+def _ask(word: str, source: TextIO) -> None:
+    """Let a person type the word; raises UsageError where nobody can, or nobody did."""
+    if not source.isatty():
+        raise UsageError("kill asks for a typed word; without a terminal say --yes")
+    sys.stderr.write(f"Type {word} and press Enter to cancel everything in scope: ")
+    sys.stderr.flush()
+    if source.readline().strip() != word:
+        raise UsageError("the word was not typed; nothing was sent")
+
+
+async def _kill(options: argparse.Namespace, desk: Desk, scope: Scope) -> int:
+    try:
+        kill = desk.plan_kill(scope, deadline=options.deadline, hold=options.hold, reason=options.reason)
+        watch = asyncio.create_task(_progress(kill))
+        try:
+            await desk.start(kill, render.scope_json(scope))
+        finally:
+            watch.cancel()
+        report(kill, as_json=options.json)
+        return STATUS[kill.verdict]
+    finally:
+        await desk.close()
+
+
+async def _progress(kill: Kill) -> None:
+    """A line on standard error whenever a count has changed, at most twice a second."""
+    last: dict[str, str] = {}
+    while True:
+        await asyncio.sleep(0.5)
+        for name, run in list(kill.runs.items()):
+            outcomes = [track.outcome for track in run.engine.tracks.values()]
+            done = sum(one not in (Ending.OPEN, Ending.UNKNOWN) for one in outcomes)
+            line = f"{name}: {done} of {len(outcomes)} ended"
+            if run.engine.error:
+                line += f"; {run.engine.error}"
+            if last.get(name) != line:
+                last[name] = line
+                render.warn(line)
+
+
+def report(kill: Kill, *, as_json: bool) -> None:
+    """The verdict, every order and every venue."""
+    if as_json:
+        render.document(render.kill_json(kill))
+        return
+    counts: dict[str, int] = {}
+    for track in kill.tracks():
+        counts[track.outcome.value] = counts.get(track.outcome.value, 0) + 1
+    head = ("VENUE", "VERDICT", "ORDERS", "CANCELS", "LISTS", "ERROR")
+    rows = [
+        (
+            one.venue,
+            one.verdict.value,
+            str(len(kill.runs[one.venue].engine.tracks)) if one.venue in kill.runs else "?",
+            str(one.requests["cancel"] + one.requests["cancel_all"]),
+            str(one.requests["list"]),
+            one.error or "",
+        )
+        for one in kill.results()
+    ]
+    for line in render.table(head, rows, frozenset({2, 3, 4})):
+        render.say(line)
+    render.say("  ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "no orders")
+    for track in kill.tracks():
+        if track.outcome in (Ending.OPEN, Ending.UNKNOWN, Ending.FILLED):
+            note = f"  ({track.message})" if track.message else ""
+            render.say(f"  {render.short(track.key)}: {track.outcome.value}{note}")
+    render.say(render.verdict_line(kill))

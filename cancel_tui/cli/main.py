@@ -1,0 +1,102 @@
+"""The parser, the exit statuses, and the last net under every command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from cancel_tui import __version__
+
+_COMMANDS = {
+    "demo": "open the console on the built-in practice venues",
+    "practice": "run the practice venues alone and write a configuration for them",
+    "orders": "list open orders once",
+    "cancel": "cancel named orders and wait for the proven end of each",
+    "kill": "cancel everything in scope and prove that nothing is left",
+    "keys": "credentials in the keyring of the operating system",
+    "doctor": "check configuration, keyring, venues, clocks; changes nothing",
+    "journal": "read, verify or export the journal",
+}
+
+OK, FAILED, USAGE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
+"""The contract's exit statuses."""
+
+
+def _globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """The options that may stand before or after the command."""
+    missing: object = None if top else argparse.SUPPRESS
+    parser.add_argument("--config", metavar="FILE", default=missing, help="the configuration file")
+    parser.add_argument("--data-dir", metavar="DIR", default=missing, help="where journal and logs go")
+    parser.add_argument(
+        "--read-only",
+        action="store_true",
+        default=False if top else argparse.SUPPRESS,
+        help="nothing that cancels will run",
+    )
+    parser.add_argument("--version", action="version", version=f"cancel-tui {__version__}")
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser; only the options of the command that is asked for are loaded."""
+    parser = argparse.ArgumentParser(
+        prog="cancel-tui",
+        description="A terminal kill switch for desk traders. Without a command: the console.",
+        allow_abbrev=False,
+    )
+    _globals(parser, top=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, sentence in _COMMANDS.items():
+        one = commands.add_parser(name, help=sentence, description=sentence.capitalize(), allow_abbrev=False)
+        _globals(one, top=False)
+        if name == command:
+            import_module(f"cancel_tui.cli.{name}").configure(one)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out a command line; the exit status. No traceback ever reaches a user."""
+    from cancel_tui.cli.session import UsageError
+    from cancel_tui.settings import SettingsError
+
+    command = next((one for one in arguments if one in _COMMANDS), None)
+    try:
+        options = build_parser(command).parse_args(arguments)
+        module = import_module(f"cancel_tui.cli.{options.command or 'console'}")
+        _prepare()
+        status: int = module.run(options)
+    except (UsageError, SettingsError) as why:
+        sys.stderr.write(f"cancel-tui: {why}\n")
+        return USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write("cancel-tui: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return FAILED
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else USAGE
+    except Exception as error:
+        # Neither the text nor the traceback: either could carry a secret.
+        where = _place(error)
+        sys.stderr.write(f"cancel-tui: internal fault: {type(error).__name__} in {where}\n")
+        return UNPROVEN
+    return status
+
+
+def _prepare() -> None:
+    from cancel_tui.redaction import install_log_net
+
+    install_log_net()
+
+
+def _place(error: BaseException) -> str:
+    """Module and line of ours in which an error arose."""
+    found = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if str(name).startswith("cancel_tui"):
+            found = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found

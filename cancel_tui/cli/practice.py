@@ -1,0 +1,72 @@
+"""`cancel-tui practice`: the practice venues alone, until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+from cancel_tui.cli import render
+from cancel_tui.cli.session import UsageError
+from cancel_tui.practice.cluster import LIVELY, Cluster
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    add_practice(parser)
+    parser.add_argument(
+        "--write-config", metavar="FILE", required=True, help="where to write a configuration for them"
+    )
+
+
+def add_practice(parser: argparse.ArgumentParser) -> None:
+    """The options that practice and demo share."""
+    parser.add_argument("--orders", type=int, default=200, metavar="N", help="open orders at the start")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds per answer")
+    parser.add_argument("--faults", default="", metavar="NAME[,NAME…]", help="misbehaviour of the venues")
+    parser.add_argument("--seed", type=int, default=7, metavar="N")
+    parser.add_argument("--still", action="store_true", help="orders do not move about by themselves")
+
+
+def make_cluster(options: argparse.Namespace) -> Cluster:
+    """The practice venues that the options ask for; raises UsageError."""
+    if not 0 <= options.orders <= 200_000:
+        raise UsageError("--orders must be from 0 to 200000")
+    if not 0 <= options.latency <= 60_000:
+        raise UsageError("--latency must be from 0 to 60000 milliseconds")
+    faults = tuple(one.strip() for one in options.faults.split(",") if one.strip())
+    return Cluster(
+        options.orders,
+        seed=options.seed,
+        latency=options.latency / 1000,
+        faults=faults,
+        activity=None if options.still else LIVELY,
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    cluster = make_cluster(options)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    await cluster.start()
+    try:
+        cluster.write_configuration(Path(options.write_config))
+        for venue in cluster.venues:
+            render.warn(f"{venue.name}: {venue.base_url} ({len(venue.truth())} live orders)")
+        render.warn(f"configuration: {options.write_config}; end with Ctrl-C")
+        await stop.wait()
+    except OSError as error:
+        raise UsageError(f"--write-config {options.write_config}: {error.strerror}") from error
+    finally:
+        await cluster.stop()
+    return 0

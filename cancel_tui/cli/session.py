@@ -1,0 +1,124 @@
+"""What commands that talk to venues share: settings, credentials, the desk, the scope of the options."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from cancel_tui.clock import Clock, SystemClock
+from cancel_tui.desk.desk import Desk, LockedError
+from cancel_tui.orders import Side
+from cancel_tui.paths import config_path, data_path
+from cancel_tui.redaction import Secret
+from cancel_tui.scope import Scope, fold
+from cancel_tui.settings import Settings, SettingsError, VenueSettings, load_settings
+
+
+class UsageError(Exception):
+    """A command that cannot be carried out as given; exit status 2, nothing was sent."""
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The configuration; raises SettingsError."""
+    return load_settings(config_path(options.config))
+
+
+async def practice_credentials(settings: VenueSettings) -> Mapping[str, Secret]:
+    """Throw-away keys from the practice server itself; raises LockedError."""
+    from cancel_tui.venues.wire import QuietError, quiet_get
+
+    parts = urlsplit(settings.base_url)
+    try:
+        status, body = await quiet_get(f"{parts.scheme}://{parts.netloc}/_practice/credentials")
+        found = json.loads(body) if status == 200 else None
+    except (QuietError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise LockedError("no practice keys: the practice server does not answer")
+    return {name: Secret(value) for name, value in found.items()}
+
+
+class KeyringCredentials:
+    """Credentials from the OS keyring, from the practice server for practice venues."""
+
+    def __init__(self) -> None:
+        from cancel_tui.vault import Vault
+
+        self.vault = Vault()
+
+    async def __call__(self, settings: VenueSettings) -> Mapping[str, Secret]:
+        """Fetch them; raises LockedError."""
+        if settings.practice:
+            return await practice_credentials(settings)
+        from cancel_tui.vault import VaultError
+
+        try:
+            return await self.vault.get(settings.credentials)
+        except VaultError as why:
+            raise LockedError(str(why)) from why
+
+
+def make_desk(options: argparse.Namespace, settings: Settings, clock: Clock | None = None) -> Desk:
+    """The desk for one command."""
+    return Desk(settings, clock or SystemClock(), data_path(options.data_dir), KeyringCredentials())
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def duration(text: str) -> float:
+    """`90`, `90s`, `5m`, `2h`, `1d` as seconds."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 5m, 2h or 1d")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def add_scope(parser: argparse.ArgumentParser) -> None:
+    """The scope options."""
+    group = parser.add_argument_group("scope", "AND between different options, OR within one; none means all")
+    for name in ("venue", "account", "symbol", "exchange"):
+        group.add_argument(f"--{name}", action="append", default=[], metavar=name.upper())
+    group.add_argument("--side", action="append", default=[], choices=["buy", "sell"], type=str.lower)
+    group.add_argument("--older-than", type=duration, metavar="DURATION", help="such as 90s, 5m, 2h, 1d")
+
+
+def scope_of(
+    options: argparse.Namespace, settings: Settings, clock: Clock, *, keep_protective: bool = False
+) -> Scope:
+    """The scope that the options name; raises UsageError for a venue or account that cannot be meant."""
+    venues = fold(options.venue)
+    known = {one.name.casefold(): one for one in settings.enabled}
+    check_venues(options.venue, settings)
+    lists = [one.accounts for name, one in known.items() if one.accounts and (not venues or name in venues)]
+    configured = fold(account for accounts in lists for account in accounts)
+    for account in options.account:
+        if not account or (configured and account.casefold() not in configured):
+            raise UsageError(f"--account {account}: not among the configured accounts")
+    for name in ("symbol", "exchange"):
+        if any(not value.strip() for value in getattr(options, name)):
+            raise UsageError(f"--{name}: must not be empty")
+    raw = {name: list(getattr(options, name)) for name in ("venue", "account", "symbol", "side", "exchange")}
+    return Scope(
+        venues=venues,
+        accounts=fold(options.account),
+        symbols=fold(options.symbol),
+        sides=frozenset(Side(side) for side in options.side),
+        exchanges=fold(options.exchange),
+        older_than=None if options.older_than is None else clock.wall() - options.older_than,
+        keep_protective=keep_protective,
+        raw=raw,
+    )
+
+
+def check_venues(names: Sequence[str], settings: Settings) -> None:
+    """Raise UsageError for a venue that is not configured or is switched off."""
+    enabled = [one.name for one in settings.enabled]
+    for name in names:
+        if name.casefold() not in {one.casefold() for one in enabled}:
+            raise UsageError(f"--venue {name}: no such venue; configured are {', '.join(enabled) or 'none'}")
+    if not enabled:
+        raise SettingsError(f"{settings.path}: no venue is configured and enabled")

@@ -1,0 +1,93 @@
+"""The merged book: what each venue last said is open, part by part. Pure; times are values handed in.
+
+A row leaves the book only when a complete list begun later no longer holds it, and even then it is kept for a
+while as "not seen": absence is no end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.venues.base import PartList
+
+KEEP_UNSEEN = 30.0
+"""Seconds that an order which dropped out of the lists stays visible."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    begun: float
+    orders: dict[OrderKey, Order]
+    complete: bool
+
+
+@dataclass(slots=True)
+class VenueBook:
+    """The open orders of one venue."""
+
+    venue: VenueName
+    parts: dict[str, _Reading] = field(default_factory=dict)
+    unseen: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    """Orders that dropped out: the last description, and since when they are not seen."""
+    revision: int = 0
+
+    def absorb(self, part_id: str, begun: float, found: PartList, now: float) -> bool:
+        """Take one reading of one part; an older one than the last changes nothing. Whether rows changed."""
+        old = self.parts.get(part_id)
+        if old is not None and begun < old.begun:
+            return False
+        rows = {order.key: order for order in found.orders if order.status.live}
+        if old is not None and not found.complete:
+            rows = {**old.orders, **rows}
+        changed = old is None or old.orders != rows
+        self.parts[part_id] = _Reading(begun, rows, found.complete)
+        if old is not None:
+            live = self.live()
+            for key, order in old.orders.items():
+                if key not in live:
+                    self.unseen[key] = (order, now)
+        for key in rows:
+            self.unseen.pop(key, None)
+        if changed:
+            self.revision += 1
+        return changed
+
+    def forget_unseen(self, now: float) -> bool:
+        """Drop what has not been seen for long. Whether rows changed."""
+        old = [key for key, (_, since) in self.unseen.items() if now - since > KEEP_UNSEEN]
+        for key in old:
+            del self.unseen[key]
+        if old:
+            self.revision += 1
+        return bool(old)
+
+    def retire(self, keep: set[str]) -> None:
+        """Forget parts that no longer exist."""
+        for part_id in [one for one in self.parts if one not in keep]:
+            del self.parts[part_id]
+
+    def live(self) -> dict[OrderKey, Order]:
+        """Every order that the newest readings hold; where parts overlap, the later reading wins."""
+        merged: dict[OrderKey, Order] = {}
+        for reading in sorted(self.parts.values(), key=lambda one: one.begun):
+            merged.update(reading.orders)
+        return merged
+
+    def orders(self) -> Iterator[Order]:
+        """The open orders."""
+        yield from self.live().values()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part was read to its end."""
+        return bool(self.parts) and all(one.complete for one in self.parts.values())
+
+    def empty_past(self, part_ids: set[str]) -> set[str]:
+        """Which of these past parts were once read complete and without any order."""
+        return {
+            one
+            for one in part_ids
+            if (found := self.parts.get(one)) is not None and found.complete and not found.orders
+        }

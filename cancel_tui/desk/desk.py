@@ -1,0 +1,335 @@
+"""The desk: owns the venues, their lanes, the book, every task, every kill. It outlives every screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from cancel_tui.clock import Clock
+from cancel_tui.desk.book import VenueBook
+from cancel_tui.desk.engine import Aim, Engine
+from cancel_tui.desk.journal import Journal
+from cancel_tui.desk.kill import Kill, VenueRun
+from cancel_tui.desk.lane import Lane, Tally, Urgency
+from cancel_tui.desk.sends import SendMemory, key_name
+from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.redaction import Secret
+from cancel_tui.scope import Scope
+from cancel_tui.settings import Settings, VenueSettings
+from cancel_tui.venues.base import Part, PartList, Venue
+from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, Unauthorised, describe
+from cancel_tui.venues.registry import make_venue
+
+Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
+"""Where credentials come from; raises `LockedError` with a sentence when there are none to be had."""
+
+STALE_AFTER = 5.0
+"""Seconds past a venue's own rhythm after which its list counts as stale."""
+
+
+class LockedError(Exception):
+    """No usable credentials for a venue; the text says why and what to do."""
+
+
+class VenueState(StrEnum):
+    """The contract's words."""
+
+    LIVE = "live"
+    STALE = "stale"
+    DOWN = "down"
+    LOCKED = "locked"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class Slot:
+    """One configured venue and all that the desk knows of it."""
+
+    settings: VenueSettings
+    venue: Venue | None = None
+    lane: Lane | None = None
+    state: VenueState = VenueState.DOWN
+    error: str | None = "not asked yet"
+    book: VenueBook = field(init=False)
+    blind_spots: set[str] = field(default_factory=set)
+    parts: tuple[Part, ...] = ()
+    accounts: set[str] = field(default_factory=set)
+    """Accounts that the venue named, in its own spelling."""
+    listed_at: float | None = None
+    """Monotonic time at which the newest orders were last read to the end."""
+    full_at: float | None = None
+    """Monotonic time at which every part was last read."""
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        self.book = VenueBook(VenueName(self.settings.name))
+
+    @property
+    def name(self) -> VenueName:
+        """The table's name."""
+        return VenueName(self.settings.name)
+
+    @property
+    def all_blind_spots(self) -> tuple[str, ...]:
+        """The venue's fixed blind spots and those that turned up."""
+        fixed = set(self.venue.capabilities.blind_spots) if self.venue else set()
+        return tuple(sorted(fixed | self.blind_spots))
+
+    def state_at(self, now: float) -> VenueState:
+        """The state, where a live list may meanwhile have gone stale."""
+        if self.state is VenueState.LIVE and self.venue is not None and self.listed_at is not None:
+            rhythm = self.venue.capabilities.poll_seconds
+            if now - self.listed_at > rhythm + STALE_AFTER:
+                return VenueState.STALE
+        return self.state
+
+
+def state_of(failure: Failure) -> VenueState:
+    """What a failed list says of the venue."""
+    return VenueState.REFUSED if isinstance(failure, Unauthorised) else VenueState.DOWN
+
+
+class Desk:
+    """Everything between the venues and whoever watches."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, data_dir: Path | None, credentials: Credentials
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.journal = Journal(data_dir / "journal" if data_dir else None, clock)
+        self.slots: dict[VenueName, Slot] = {
+            VenueName(one.name): Slot(one) for one in settings.venues if one.enabled
+        }
+        self.kills: list[Kill] = []
+        self.revision = 0
+        self.watchers: list[Callable[[], None]] = []
+        self._data_dir = data_dir
+        self._credentials = credentials
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._polls: dict[VenueName, asyncio.Task[None]] = {}
+
+    # ------------------------------------------------------------------ life
+
+    async def open(self, names: Iterable[str] | None = None) -> None:
+        """Fetch credentials and build adapters, all venues at once; a failure locks that venue only."""
+        wanted = [self.slots[VenueName(name)] for name in names] if names is not None else self.slots.values()
+        await asyncio.gather(*(self._open(slot) for slot in wanted))
+
+    async def _open(self, slot: Slot) -> None:
+        if slot.venue is not None:
+            return
+        try:
+            credentials = await self._credentials(slot.settings)
+            slot.venue = make_venue(slot.settings, credentials, self.clock)
+        except (LockedError, ValueError) as why:
+            slot.state, slot.error = VenueState.LOCKED, str(why)
+            self.journal.note("venue_locked", venue=slot.name, why=str(why))
+            self.changed()
+            return
+        folder = self._data_dir / "sends" if self._data_dir else None
+        shared = slot.settings.credentials
+        memory = SendMemory(folder, key_name(slot.settings.kind, slot.settings.base_url, shared))
+        slot.lane = Lane(
+            slot.name, slot.settings.base_url, slot.venue.capabilities, self.clock, self.journal, memory
+        )
+        self.changed()
+
+    async def close(self) -> None:
+        """Stop polling, drop every connection, close the journal. Kills in flight are not waited for."""
+        for task in [*self._polls.values(), *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._polls.values(), *self._tasks, return_exceptions=True)
+        for slot in self.slots.values():
+            if slot.venue is not None:
+                await slot.venue.close()
+            if slot.lane is not None:
+                await slot.lane.close()
+        await asyncio.get_running_loop().run_in_executor(None, self.journal.close)
+
+    def changed(self) -> None:
+        """Tell the watchers that something is different."""
+        self.revision += 1
+        for watcher in list(self.watchers):
+            watcher()
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        """Run something that belongs to the desk, not to a screen."""
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # ------------------------------------------------------------------ lists
+
+    async def list_venue(self, slot: Slot, urgency: Urgency, *, deep: bool) -> None:
+        """Read a venue's open orders into the book: the live parts, with `deep` the past ones too."""
+        if slot.venue is None or slot.lane is None:
+            return
+        venue, tally = slot.venue, Tally()
+        now = self.clock.monotonic()
+        parts = await self._guard(venue.parts(slot.lane.port(urgency, tally)))
+        if not isinstance(parts, Answered):
+            self._failed(slot, parts)
+            return
+        slot.parts = parts.value.parts
+        slot.accounts |= set(parts.value.accounts)
+        spots = set(parts.value.blind_spots)
+        slot.book.retire({part.id for part in slot.parts})
+        recent = [part for part in slot.parts if not part.past]
+        past = [part for part in slot.parts if part.past]
+        outcomes = await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in recent))
+        if deep and past and any(isinstance(one, Answered) for one in outcomes):
+            outcomes += await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in past))
+        self._listed(slot, outcomes, spots, now, whole=deep or not past)
+
+    async def _list_part(self, slot: Slot, part: Part, urgency: Urgency, tally: Tally) -> Outcome[PartList]:
+        if slot.venue is None or slot.lane is None:
+            return Unanswered("the venue is locked")
+        begun = self.clock.monotonic()
+        port = slot.lane.port(urgency, tally, part=part.id)
+        outcome = await self._guard(slot.venue.list_part(part, port))
+        if isinstance(outcome, Answered):
+            slot.book.absorb(part.id, port.begun or begun, outcome.value, self.clock.monotonic())
+            self.changed()
+        return outcome
+
+    async def _guard(self, work: Awaitable[Outcome[Any]]) -> Outcome[Any]:
+        """A fault in an adapter is that venue's trouble, nobody else's."""
+        try:
+            return await work
+        except Exception as error:
+            self.journal.note("fault", what=type(error).__name__)
+            return Unanswered(f"internal fault ({type(error).__name__})")
+
+    def _failed(self, slot: Slot, failure: Failure) -> None:
+        slot.state, slot.error, slot.complete = state_of(failure), describe(failure), False
+        self.changed()
+
+    def _listed(
+        self, slot: Slot, outcomes: list[Outcome[PartList]], spots: set[str], begun: float, *, whole: bool
+    ) -> None:
+        good = [one.value for one in outcomes if isinstance(one, Answered)]
+        failures = [one for one in outcomes if not isinstance(one, Answered)]
+        slot.blind_spots = spots | {code for one in good for code in one.blind_spots}
+        note = next((one.note for one in good if not one.complete), None)
+        if failures and not good:
+            self._failed(slot, failures[0])
+            return
+        slot.state = VenueState.LIVE
+        slot.error = (
+            describe(failures[0]) if failures else (f"the list is incomplete: {note}" if note else None)
+        )
+        slot.complete = not failures and note is None and all(one.complete for one in good)
+        if not failures:
+            slot.listed_at = begun
+            if whole:
+                slot.full_at = begun
+        self.changed()
+
+    # ------------------------------------------------------------------ polling
+
+    def watch(self) -> None:
+        """Start polling every venue within its budget, each in a task of its own."""
+        for slot in self.slots.values():
+            if slot.name not in self._polls:
+                self._polls[slot.name] = asyncio.create_task(self._poll(slot))
+
+    async def _poll(self, slot: Slot) -> None:
+        offset_at = -inf
+        while True:
+            now = self.clock.monotonic()
+            if slot.venue is not None and not self.killing(slot.name):
+                deep = slot.full_at is None or now - slot.full_at > 600.0
+                await self.list_venue(slot, Urgency.POLL, deep=deep)
+                if now - offset_at > 300.0 and slot.lane is not None:
+                    offset_at = now
+                    await self._guard(slot.venue.measure_clock(slot.lane.port(Urgency.POLL)))
+            if slot.book.forget_unseen(self.clock.monotonic()):
+                self.changed()
+            rhythm = slot.venue.capabilities.poll_seconds if slot.venue else 2.0
+            await self.clock.sleep(max(rhythm, self.settings.console.refresh_seconds))
+
+    # ------------------------------------------------------------------ kills
+
+    def killing(self, name: VenueName) -> bool:
+        """Whether a kill with lists of its own runs on a venue."""
+        return any(
+            kill.finished_wall is None and not kill.by_id and name in kill.names for kill in self.kills
+        )
+
+    def plan_kill(
+        self,
+        scope: Scope,
+        *,
+        deadline: float = 120.0,
+        hold: float = 0.0,
+        reason: str | None = None,
+        by_id: bool = False,
+        known: Iterable[Order] = (),
+    ) -> Kill:
+        """Make a kill; nothing is sent until it is started. Times are seconds from now."""
+        orders = list(known)
+        begun = self.clock.monotonic()
+        names = tuple(name for name in self.slots if scope.venue_in(name))
+        kill = Kill(scope, self.clock.wall(), reason, names=names, by_id=by_id)
+
+        async def prepare(name: VenueName) -> VenueRun | str:
+            slot = self.slots[name]
+            if slot.venue is None and slot.state is not VenueState.LOCKED:
+                await self.open([name])
+            if slot.venue is None or slot.lane is None:
+                return slot.error or "locked"
+            settle, rhythm = slot.settings.settle_seconds, max(2.0, slot.venue.capabilities.poll_seconds)
+            aim = Aim(scope, settle, begun + deadline, hold, by_id, rhythm)
+            engine = Engine(name, slot.venue.capabilities, aim, self.clock.monotonic())
+            self._hand_over(slot, engine)
+            engine.adopt(order for order in orders if order.venue == name)
+            run = VenueRun(kill.kill_id, engine, slot.venue, slot.lane, self.clock, self.journal)
+            run.listed = self._feed(slot)
+            return run
+
+        kill.prepare = prepare
+        return kill
+
+    def _hand_over(self, slot: Slot, engine: Engine) -> None:
+        """What the book already knows: exact spellings, and past windows that were read and empty."""
+        engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
+        engine.proof.remember(slot.book.empty_past({part.id for part in slot.parts if part.past}))
+
+    def _feed(self, slot: Slot) -> Callable[[dict[str, Outcome[PartList]]], None]:
+        def take(found: dict[str, Outcome[PartList]]) -> None:
+            now = self.clock.monotonic()
+            for part_id, outcome in found.items():
+                if isinstance(outcome, Answered):
+                    slot.book.absorb(part_id, now, outcome.value, now)
+            bad = [one for one in found.values() if not isinstance(one, Answered)]
+            if bad and len(bad) == len(found):
+                self._failed(slot, bad[0])
+            elif not bad and found:
+                slot.state, slot.error, slot.listed_at, slot.complete = VenueState.LIVE, None, now, True
+            self.changed()
+
+        return take
+
+    def start(self, kill: Kill, described: dict[str, Any]) -> asyncio.Task[Any]:
+        """Let a kill run; its requests belong to the desk."""
+        self.kills.append(kill)
+        kill.watchers.append(self.changed)
+        return self.spawn(kill.run(self.clock, self.journal, described))
+
+    def busy(self, key: OrderKey) -> bool:
+        """Whether a cancel of this order is under way already."""
+        for kill in self.kills:
+            if kill.finished_wall is not None:
+                continue
+            run = kill.runs.get(key.venue)
+            track = run.engine.tracks.get(key) if run else None
+            if track is not None and not track.stage.settled:
+                return True
+        return False
