@@ -1,0 +1,198 @@
+"""Which keyring backend serves, and how well it protects what it keeps.
+
+What the user named is used as told. What was merely found is used only if it protects something, and
+always as one single store: keyring's own chain of stores writes to one, reads from all and deletes from
+one, so that an old secret can come back.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, cast
+
+from cancel_tui.vault.errors import cannot_load
+
+
+class Strength(Enum):
+    """How a backend keeps secrets."""
+
+    SYSTEM = "system"
+    """The operating system's or desktop's own store."""
+    ENCRYPTED = "encrypted"
+    """An encrypted file with a password of its own."""
+    PLAINTEXT = "plaintext"
+    NONE = "none"
+    """Keeps nothing."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """The backend in use, for `doctor` and `keys list`."""
+
+    name: str
+    """Module and class."""
+    strength: Strength
+    explicit: bool
+    """The user named it, in the environment or in keyringrc.cfg."""
+    warning: str | None
+
+
+class Store(Protocol):
+    """The part of a keyring backend that is used."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """The secret, or None."""
+        ...
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Store or replace."""
+        ...
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Remove; raises where there is nothing to remove."""
+        ...
+
+
+class _Persisting(Store, Protocol):
+    """The Windows backend: how far an item may travel."""
+
+    persist: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One backend instance, which serves reading, writing and deleting."""
+
+    store: Store
+    info: BackendInfo
+    would_prompt: bool
+    """It would ask for a password on the terminal."""
+
+
+ENVIRONMENT = "PYTHON_KEYRING_BACKEND"
+_FILE = "keyringrc.cfg"
+_CHAINER = "keyring.backends.chainer.ChainerBackend"
+_FAIL = "keyring.backends.fail.Keyring"
+_WINDOWS = "keyring.backends.Windows.WinVaultKeyring"
+_STRENGTHS: Mapping[str, Strength] = {
+    "keyring.backends.SecretService.Keyring": Strength.SYSTEM,
+    "keyring.backends.libsecret.Keyring": Strength.SYSTEM,
+    "keyring.backends.kwallet.DBusKeyring": Strength.SYSTEM,
+    "keyring.backends.kwallet.DBusKeyringKWallet4": Strength.SYSTEM,
+    "keyring.backends.macOS.Keyring": Strength.SYSTEM,
+    _WINDOWS: Strength.SYSTEM,
+    "keyring.backends.null.Keyring": Strength.NONE,
+    _FAIL: Strength.NONE,
+    "keyrings.alt.file.EncryptedKeyring": Strength.ENCRYPTED,
+    "keyrings.alt.Windows.EncryptedKeyring": Strength.ENCRYPTED,
+    "keyrings.alt.Windows.RegistryKeyring": Strength.ENCRYPTED,
+    "keyrings.alt.pyfs.EncryptedKeyring": Strength.ENCRYPTED,
+    "keyrings.cryptfile.cryptfile.CryptFileKeyring": Strength.ENCRYPTED,
+    "keyrings.cryptfile.file.EncryptedKeyring": Strength.ENCRYPTED,
+}
+_RANK: Mapping[Strength, int] = {
+    Strength.SYSTEM: 5,
+    Strength.ENCRYPTED: 4,
+    Strength.UNKNOWN: 3,
+    Strength.PLAINTEXT: 1,
+    Strength.NONE: 0,
+}
+_RANK_PROMPTING = 2
+"""A file that would ask for its password on the console's own terminal: better than plain text only."""
+
+
+def _name(store: object) -> str:
+    return f"{type(store).__module__}.{type(store).__qualname__}"
+
+
+def _strength(name: str) -> Strength:
+    if name in _STRENGTHS:
+        return _STRENGTHS[name]
+    return Strength.PLAINTEXT if "plaintext" in name.rpartition(".")[2].lower() else Strength.UNKNOWN
+
+
+def _would_prompt(store: object) -> bool:
+    """File backends compute `keyring_key` by asking on the terminal, unless it was set beforehand."""
+    if "keyring_key" in getattr(store, "__dict__", {}):
+        return False
+    found = next((vars(cls)["keyring_key"] for cls in type(store).__mro__ if "keyring_key" in vars(cls)), "")
+    return not isinstance(found, str)
+
+
+def _warning(name: str, strength: Strength) -> str | None:
+    if strength is Strength.PLAINTEXT:
+        return f"keyring backend {name} keeps secrets as plain text"
+    if strength is Strength.NONE:
+        return f"keyring backend {name} keeps nothing: credentials cannot be stored"
+    if name == _CHAINER:
+        return f"keyring backend {name} spreads secrets over several stores: deleted ones can come back"
+    if strength is Strength.UNKNOWN:
+        return f"keyring backend {name} is not known to cancel-tui: how well it protects secrets is not known"
+    return None
+
+
+def _chosen(store: Store, explicit: bool) -> Chosen:
+    name = _name(store)
+    strength = _strength(name)
+    if name == _WINDOWS and "KEYRING_PROPERTY_PERSIST" not in os.environ:
+        # The default lets credentials roam to other machines of the same user.
+        cast(_Persisting, store).persist = "local machine"
+    return Chosen(
+        store, BackendInfo(name, strength, explicit, _warning(name, strength)), _would_prompt(store)
+    )
+
+
+def _named() -> Store | None:
+    """The backend that the user named; raises NoBackend for one that cannot be loaded."""
+    from keyring.core import load_config, load_env
+
+    source = ENVIRONMENT if os.environ.get(ENVIRONMENT) else _FILE
+    try:
+        return load_env() if source == ENVIRONMENT else load_config()
+    except (
+        ImportError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+        SyntaxError,
+        configparser.Error,
+    ):
+        raise cannot_load(source) from None
+
+
+def _strongest(stores: Iterable[Store]) -> Store | None:
+    """The best single store among those found; keyring's own order decides between equals."""
+    best: tuple[tuple[int, float], Store] | None = None
+    for store in stores:
+        priority = _priority(store)
+        if priority <= 0 or _name(store) == _CHAINER:
+            continue
+        rank = (_RANK_PROMPTING if _would_prompt(store) else _RANK[_strength(_name(store))], priority)
+        if best is None or rank > best[0]:
+            best = (rank, store)
+    return best[1] if best else None
+
+
+def _priority(store: Store) -> float:
+    """Each reading may talk to the store's service, which may have gone since it was found."""
+    try:
+        return float(getattr(store, "priority", 0))
+    except RuntimeError:
+        return 0.0
+
+
+def choose() -> Chosen:
+    """Find the backend to use. Imports keyring, may talk to D-Bus, may block: never on the event loop."""
+    from keyring.backend import get_all_keyring
+    from keyring.core import load_keyring
+
+    named = _named()
+    if named is not None:
+        return _chosen(named, explicit=True)
+    return _chosen(_strongest(get_all_keyring()) or load_keyring(_FAIL), explicit=False)
