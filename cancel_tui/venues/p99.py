@@ -1,0 +1,343 @@
+"""P99 / ZTDX spot: HMAC-signed query strings or a JWT, lists without a cursor, a true cancel-all.
+
+Public pages: https://docs.ztdx.io/spot/general-info, /spot/trades-rest/list-orders, /query-order,
+/cancel-order, /cancel-all-orders, /spot/error-codes, /spot/enums, and https://docs.p99.world/auth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from cancel_tui.clock import Clock
+from cancel_tui.orders import Order, OrderKey, iso
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.text import VenueText
+from cancel_tui.venues import decode
+from cancel_tui.venues.adapter import HttpVenue, same_order
+from cancel_tui.venues.base import (
+    CallClass,
+    CancelAck,
+    CancelAllAck,
+    Capabilities,
+    ClosedPage,
+    ClosedPlan,
+    ClosedQuery,
+    Message,
+    Part,
+    PartList,
+    Parts,
+    Port,
+    Reply,
+    Touched,
+)
+from cancel_tui.venues.decode import Unreadable
+from cancel_tui.venues.outcome import (
+    Answered,
+    Failure,
+    NotSent,
+    Outcome,
+    Reason,
+    Refused,
+    Unanswered,
+    Unauthorised,
+)
+from cancel_tui.venues.p99_auth import Offset, credentials_of, expiry, signed_query, told
+from cancel_tui.venues.p99_rows import PAGE, all_orders, one_order, order_of, page_of, scrubbed, words_of
+from cancel_tui.venues.signing import signing_clock
+
+T = TypeVar("T")
+
+MAX_PAGES = 200
+BEHIND = 0.25
+"""Seconds behind the venue's clock to sign: one page allows only 1 s ahead, all of them 5 s behind."""
+TOLERANCE = 0.5
+"""Seconds by which a fresh offset must differ from the one in use to make a second try worth it."""
+GAP = 3600.0
+"""Seconds between two creation times that are looked for by two queries rather than one."""
+
+_ACCEPT = (b"Accept", b"application/json")
+_BUSY = frozenset({"ENGINE_BUSY", "ENGINE_RESTARTING", "SPOT_TRADING_DISABLED"})
+"""503s of which the venue says that nothing was done: https://docs.ztdx.io/spot/error-codes."""
+_NO_PAGE = VenueText("no such page at this address: base_url must end with the API prefix, such as /api/v1")
+_NO_RIGHT = VenueText("API Key permission denied: this key cannot do that here; use a jwt instead")
+
+
+class P99Venue(HttpVenue):
+    """The adapter. Spot only; reads come from the venue's database, cancels go through its engine."""
+
+    def __init__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> None:
+        super().__init__(settings, credentials, clock)
+        self._jwt, self._key, self._secret = credentials_of(credentials)
+        self._signing = signing_clock(self._key or self._jwt or Secret(""), clock)
+        self._base = urlsplit(settings.base_url).path.rstrip("/")
+        self._offset = Offset()
+        self._curing = asyncio.Lock()
+        self._generation = 0
+        """Grows with every offset that is news; tells whether a request was signed before or after."""
+        self._tried = -math.inf
+        """When a 401 last made us measure, monotonic seconds."""
+        self.capabilities = Capabilities(
+            cancel_all=True,
+            cancel_all_symbol=True,
+            read_order=True,
+            closed_page=PAGE,
+            budgets=_budgets(settings),
+            poll_seconds=2.0,
+            timeout_seconds=settings.timeout_seconds or 5.0,
+        )
+
+    # Requests
+
+    def _signed(self, method: str, path: str, query: str) -> Message:
+        target = f"{self._base}{path}"
+        if self._secret is None or self._key is None:
+            bearer = f"Bearer {self._jwt.reveal() if self._jwt else ''}".encode()
+            target += f"?{query}" if query else ""
+            return Message(method.encode(), target.encode(), (_ACCEPT, (b"Authorization", bearer)))
+        target += "?" + signed_query(self._secret, query, self._signing.next_ms())
+        return Message(
+            method.encode(), target.encode(), (_ACCEPT, (b"X-MBX-APIKEY", self._key.reveal().encode()))
+        )
+
+    async def ask(
+        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+    ) -> Outcome[T]:
+        """As in every adapter; of many 401s at once only the first measures, all profit from it."""
+        signed = self._generation
+
+        def noted() -> Message:
+            nonlocal signed
+            signed = self._generation
+            return build()
+
+        outcome = await self._once(port, call, noted, read)
+        if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self._cured(port, signed):
+            return await self._once(port, call, noted, read)
+        return outcome
+
+    async def renew(self, port: Port) -> bool:
+        """Measure the clock anew; True if that brought an offset that is news (401s have no body here)."""
+        return await self._cured(port, self._generation)
+
+    async def _cured(self, port: Port, signed: int) -> bool:
+        if self._secret is None:
+            return False
+        async with self._curing:
+            if self._generation == signed and self.clock.monotonic() - self._tried >= 1.0:
+                await self.measure_clock(port)
+                self._tried = self.clock.monotonic()
+            return self._generation != signed
+
+    def classify(self, call: CallClass, reply: Reply) -> Failure | None:
+        """The venue's error strings: https://docs.ztdx.io/spot/error-codes."""
+        failure = super().classify(call, reply)
+        if failure is None or isinstance(failure, NotSent):
+            return failure
+        message = scrubbed(failure.message)
+        words = words_of(reply.body)
+        status = reply.status
+        if status == 503 and words & _BUSY:
+            return Refused(Reason.BUSY, message, status)
+        if "-1021" in words:
+            # The futures side's code for a bad timestamp; here 401 is documented. Defensive reading.
+            return Unauthorised(message, 401)
+        if status == 403 and "API_KEY_PERMISSION_DENIED" in words:
+            return Unauthorised(_NO_RIGHT, status)
+        if status == 404 and "ORDER_NOT_FOUND" in words and call in (CallClass.CANCEL, CallClass.STATUS):
+            return Refused(Reason.NOT_FOUND, message, status)
+        if status == 404:
+            return Refused(Reason.REQUEST, message if words else _NO_PAGE, status)
+        if status == 409 and "MARKET_HALTED" in words:
+            return Refused(Reason.BUSY, message, status)
+        if "INVALID_ID" in words or status == 405:
+            return Refused(Reason.REQUEST, message, status)
+        return replace(failure, message=message)
+
+    # Lists
+
+    async def parts(self, port: Port) -> Outcome[Parts]:
+        """One part: a list without `symbol` is every market."""
+        return Answered(Parts((Part("orders"),)))
+
+    async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
+        """Both live statuses, each to its last page.
+
+        `open` is read before `partially_filled`: orders move that way only, so an order that fills in part
+        between the two is in the second list. https://docs.ztdx.io/spot/trades-rest/list-orders
+        """
+        found: dict[OrderKey, Order] = {}
+        notes: list[str] = []
+        for status in ("open", "partially_filled"):
+            outcome = await self._every(port, status, found, notes)
+            if not isinstance(outcome, Answered):
+                return outcome
+        unique = "; ".join(dict.fromkeys(notes))
+        return Answered(PartList(tuple(found.values()), not notes, note=unique or None))
+
+    async def _every(
+        self, port: Port, status: str, found: dict[OrderKey, Order], notes: list[str]
+    ) -> Outcome[None]:
+        end: int | None = None
+        for _ in range(MAX_PAGES):
+            upto = "" if end is None else f"&end={end}"
+            query = f"status={status}{upto}&limit={PAGE}"
+            build = partial(self._signed, "GET", "/spot/orders", query)
+            outcome = await self.ask(port, CallClass.LIST, build, partial(page_of, self.name))
+            if not isinstance(outcome, Answered):
+                return outcome
+            page = outcome.value
+            found.update((order.key, order) for order in page.orders)
+            if page.unreadable:
+                notes.append("rows without a readable order id")
+            end, gap = page.older(end)
+            if gap:
+                notes.append("list truncated")
+            if end is None or end < 0:
+                return Answered(None)
+        notes.append("list truncated")
+        return Answered(None)
+
+    # Orders
+
+    def _named(self, key: OrderKey, value: Any) -> Order:
+        order = order_of(self.name, value)
+        if order is None:
+            raise Unreadable("no order in it")
+        if order.key.order_id.lower() == key.order_id.lower():
+            # The same UUID in other letters is the same order; the desk knows it as it was asked for.
+            return replace(order, key=key)
+        return order
+
+    async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
+        """Read one order, finished ones too: https://docs.ztdx.io/spot/trades-rest/query-order."""
+        outcome = await self.ask(
+            port,
+            CallClass.STATUS,
+            lambda: self._signed("GET", one_order(key.order_id), ""),
+            partial(self._named, key),
+        )
+        if isinstance(outcome, Answered) and outcome.value.key != key:
+            return Unanswered("the answer names another order")
+        return outcome
+
+    # Cancels
+
+    async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
+        """Cancel one order: https://docs.ztdx.io/spot/trades-rest/cancel-order. The answer is final."""
+        outcome = await self.ask(
+            port,
+            CallClass.CANCEL,
+            lambda: self._signed("DELETE", one_order(key.order_id), ""),
+            lambda value: CancelAck(self._named(key, value)),
+        )
+        return same_order(outcome.value, key.order_id) if isinstance(outcome, Answered) else outcome
+
+    async def cancel_all(self, symbol: str | None, port: Port) -> Outcome[CancelAllAck]:
+        """Cancel everything, or one market: https://docs.ztdx.io/spot/trades-rest/cancel-all-orders.
+
+        The symbol goes out exactly as given: the venue is particular about case, and what it does with a
+        wrong one is not documented.
+        """
+        return await self.ask(
+            port,
+            CallClass.CANCEL_ALL,
+            lambda: self._signed("DELETE", "/spot/orders", all_orders(symbol)),
+            self._canceled,
+        )
+
+    def _canceled(self, value: Any) -> CancelAllAck:
+        answer = decode.table(value)
+        if not isinstance(listed := answer.get("canceled"), list):
+            raise Unreadable("no list of canceled orders")
+        return CancelAllAck(
+            orders=tuple(order for row in listed if (order := order_of(self.name, row)) is not None)
+        )
+
+    # Finished orders
+
+    def closed_plan(self, touched: Sequence[Touched]) -> ClosedPlan:
+        """Windows of creation time around the touched orders, newest first, far ones apart."""
+        known = [
+            (one.order.created_at, one.key)
+            for one in touched
+            if one.order is not None and one.order.created_at is not None
+        ]
+        windows: list[list[float]] = []
+        for created in sorted((created for created, _ in known), reverse=True):
+            if windows and windows[-1][0] - created <= GAP:
+                windows[-1][0] = created
+            else:
+                windows.append([created, created])
+        queries = tuple(ClosedQuery(begin=begin, end=end) for begin, end in windows)
+        return ClosedPlan(queries, frozenset(key for _, key in known))
+
+    async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
+        """One page of all orders, live ones too, that were created in the window; newest first."""
+        bounds = [("start", query.begin, math.floor), ("end", query.end, math.ceil)]
+        window = "".join(f"{name}={whole(value)}&" for name, value, whole in bounds if value is not None)
+        build = partial(self._signed, "GET", "/spot/orders", f"{window}limit={PAGE}")
+        outcome = await self.ask(port, CallClass.CLOSED, build, partial(page_of, self.name))
+        if not isinstance(outcome, Answered):
+            return outcome
+        page = outcome.value
+        end, _ = page.older(None if query.end is None else math.ceil(query.end))
+        count = int(query.cursor or "1")
+        over = end is None or end < max(0.0, math.floor(query.begin or 0.0)) or count >= MAX_PAGES
+        return Answered(
+            ClosedPage(page.orders, None if over else replace(query, end=end, cursor=str(count + 1)))
+        )
+
+    # Clock and credentials
+
+    async def measure_clock(self, port: Port) -> Outcome[float]:
+        """Compare clocks with a public answer: `timestamp` of /wallet/tokens (s), else its Date header."""
+        sent = self.clock.wall()
+
+        def build() -> Message:
+            nonlocal sent
+            sent = self.clock.wall()
+            return Message(b"GET", f"{self._base}/wallet/tokens".encode(), (_ACCEPT,))
+
+        raw = await port.call(CallClass.OTHER, build)
+        received = self.clock.wall()
+        if isinstance(raw, NotSent | Unanswered):
+            return raw
+        stamp = told(raw)
+        if stamp is None:
+            return self.classify(CallClass.OTHER, raw) or Unanswered("the venue does not tell its time")
+        offset = self._offset.narrow(sent, received, *stamp)
+        if self.clock_offset is None or abs(offset - self.clock_offset) > TOLERANCE:
+            self._generation += 1
+            self._signing.restart()
+        self.clock_offset = offset
+        self._signing.offset = offset - BEHIND
+        return Answered(offset)
+
+    async def check(self, port: Port) -> Outcome[str]:
+        """List once; for a JWT say until when it claims to be valid (its lifetime is not documented)."""
+        build = partial(self._signed, "GET", "/spot/orders", f"status=open&limit={PAGE}")
+        outcome = await self.ask(port, CallClass.OTHER, build, partial(page_of, self.name))
+        if not isinstance(outcome, Answered):
+            return outcome
+        if self._secret is not None:
+            return Answered("API key accepted")
+        until = iso(expiry(self._jwt))
+        return Answered(f"JWT accepted, valid until {until}" if until else "JWT accepted")
+
+
+def make(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> P99Venue:
+    """Build the adapter; raises ValueError with a sentence for credentials that cannot work."""
+    return P99Venue(settings, credentials, clock)
+
+
+def _budgets(settings: VenueSettings) -> dict[CallClass, Budget]:
+    cautious = (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED)
+    limits: dict[str, Budget | None] = {**dict.fromkeys(cautious, Budget(10, 1.0)), **settings.limits}
+    return {CallClass(name): budget for name, budget in limits.items() if budget is not None}

@@ -1,0 +1,166 @@
+"""P99 / ZTDX spot: orders as rows, pages of them, and the words of its errors.
+
+Public pages: https://docs.ztdx.io/spot/trades-rest/list-orders, /spot/enums and /spot/error-codes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Context
+from typing import Any
+from urllib.parse import quote
+
+from cancel_tui.orders import (
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+    amount,
+)
+from cancel_tui.text import VenueText
+from cancel_tui.venues import decode
+from cancel_tui.venues.decode import Unreadable
+
+PAGE = 200
+"""Rows per page: the venue's largest; it cuts larger wishes down without a word."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SIGNATURE = re.compile(r"(?i)(signature=)[0-9a-f]+")
+_EXACT = Context(prec=150)
+"""Keeps every digit of a difference of two amounts."""
+
+_STATUSES = {
+    "open": OrderStatus.OPEN,
+    "partially_filled": OrderStatus.PARTIALLY_FILLED,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "cancelled": OrderStatus.CANCELED,
+    "rejected": OrderStatus.REJECTED,
+    "expired": OrderStatus.EXPIRED,
+}
+_TYPES = {"limit": OrderType.LIMIT, "market": OrderType.MARKET}
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+def one_order(order_id: str) -> str:
+    """The path of one order; raises ValueError for an id that is no UUID.
+
+    The paths of one order and of all orders differ only by the id, so nothing else may stand there.
+    """
+    if not _UUID.fullmatch(order_id):
+        raise ValueError("this venue's order ids are UUIDs")
+    return f"/spot/orders/{order_id}"
+
+
+def all_orders(symbol: str | None) -> str:
+    """The query of a cancel-all: empty for every market; an empty symbol never means that."""
+    if symbol is None:
+        return ""
+    if not symbol:
+        raise ValueError("an empty symbol would cancel in every market")
+    return f"symbol={quote(symbol, safe='')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of orders, with what paging needs to know of it."""
+
+    orders: tuple[Order, ...]
+    rows: int
+    """Rows that were sent, unreadable ones too."""
+    oldest: int | None
+    """Smallest creation time, seconds; None where no row tells it."""
+    newest: int | None
+
+    @property
+    def unreadable(self) -> int:
+        """Rows that are no order with an id."""
+        return self.rows - len(self.orders)
+
+    def older(self, end: int | None) -> tuple[int | None, bool]:
+        """The `end` of the next page (None at the end), and whether rows may be missed on the way.
+
+        `end` is inclusive, so a full page within one second cannot be paged past without a gap.
+        """
+        if self.rows < PAGE:
+            return None, False
+        if self.oldest is None or self.newest is None or (end is not None and self.newest > end):
+            return None, True
+        if self.oldest == self.newest:
+            return self.oldest - 1, True
+        return self.oldest, False
+
+
+def order_of(venue: VenueName, row: Any) -> Order | None:
+    """A row as an order; None for what is no order with an id."""
+    if not isinstance(row, dict):
+        return None
+    order_id = decode.text(row, "id")
+    if order_id is None:
+        return None
+    word = decode.text(row, "status") or ""
+    quantity, filled = decode.number(row, "quantity"), decode.number(row, "filled_qty")
+    average = decode.number(row, "avg_fill_price")
+    status = _STATUSES.get(word.lower(), OrderStatus.UNKNOWN)
+    if status is OrderStatus.OPEN and filled is not None and filled > 0:
+        status = OrderStatus.PARTIALLY_FILLED
+    return Order(
+        key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
+        symbol=decode.wrapped(row, "symbol"),
+        side=_SIDES.get((decode.text(row, "side") or "").lower()),
+        type=_TYPES.get((decode.text(row, "type") or "").lower(), OrderType.UNKNOWN),
+        time_in_force=decode.wrapped(row, "tif"),
+        price=decode.number(row, "price"),
+        quantity=quantity,
+        filled=filled,
+        remaining=_EXACT.subtract(quantity, filled) if quantity is not None and filled is not None else None,
+        average_price=average or None,
+        status=status,
+        venue_status=VenueText(word) if word else None,
+        created_at=decode.epoch(row.get("created_at"), 1.0),
+        updated_at=decode.epoch(row.get("updated_at"), 1.0),
+    )
+
+
+def page_of(venue: VenueName, value: Any) -> Page:
+    """A bare array as a page; raises Unreadable for anything else, null included."""
+    if not isinstance(value, list):
+        raise Unreadable("list is no array")
+    orders = [order for row in value if (order := order_of(venue, row)) is not None]
+    times = [_second(row.get("created_at")) for row in value if isinstance(row, dict)]
+    told = [second for second in times if second is not None]
+    return Page(tuple(orders), len(value), min(told, default=None), max(told, default=None))
+
+
+def _second(value: Any) -> int | None:
+    parsed = amount(value)
+    return math.ceil(parsed) if parsed is not None and 0 < parsed < 10**18 else None
+
+
+def words_of(body: bytes) -> frozenset[str]:
+    """The error words of an answer in upper case with underscores; empty for what is no JSON object."""
+    try:
+        value = decode.decode(body)
+    except Unreadable:
+        return frozenset()
+    if not isinstance(value, dict):
+        return frozenset()
+    inner = value.get("error")
+    found: set[str] = set()
+    for table in (value, inner if isinstance(inner, dict) else {}):
+        for name in ("error", "code", "msg", "message"):
+            word = decode.text(table, name)
+            if word:
+                found.add(re.sub(r"[\s_]+", "_", word.strip()).upper())
+    return frozenset(found)
+
+
+def scrubbed(message: VenueText | None) -> VenueText | None:
+    """A message without the signature of the request, which a page about a bad address may repeat."""
+    return VenueText(_SIGNATURE.sub(r"\1[hidden]", message.raw)) if message else message
