@@ -1,0 +1,160 @@
+"""Roxom: orders as rows in the field names of both generations of the API, and its error shapes.
+
+Public pages: https://docs.roxom.com/api-reference/orders/get-real-time-orders, /get-order-by-id,
+https://docs.roxom.com/reference/api-reference/orders/list, /status, /cancel and /create.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal
+from typing import Any
+
+from cancel_tui.orders import (
+    AccountId,
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+)
+from cancel_tui.text import VenueText
+from cancel_tui.venues import decode
+
+_EXACT = Context(prec=150)
+"""Keeps every digit of a difference of two amounts."""
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}")
+
+_STATUSES = {
+    "pendingsubmit": OrderStatus.PENDING_NEW,
+    "pending": OrderStatus.PENDING_NEW,
+    "waitingtrigger": OrderStatus.OPEN,
+    "submitted": OrderStatus.OPEN,
+    "partiallyfilled": OrderStatus.PARTIALLY_FILLED,
+    "pendingcancel": OrderStatus.PENDING_CANCEL,
+    "filled": OrderStatus.FILLED,
+    "cancelled": OrderStatus.CANCELED,
+    "canceled": OrderStatus.CANCELED,
+    "partiallyfilledcancelled": OrderStatus.CANCELED,
+    "partiallyfilledcanceled": OrderStatus.CANCELED,
+    "rejected": OrderStatus.REJECTED,
+    "inactive": OrderStatus.REJECTED,
+    "expired": OrderStatus.EXPIRED,
+}
+_TYPES = {
+    "limit": OrderType.LIMIT,
+    "market": OrderType.MARKET,
+    "stop": OrderType.STOP,
+    "stoplimit": OrderType.STOP_LIMIT,
+    "takeprofit": OrderType.TAKE_PROFIT,
+}
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+def bare(word: str | None) -> str:
+    """A venue's word without case, dashes, underscores and spaces, which its pages use unevenly."""
+    return re.sub(r"[\s_-]+", "", word or "").lower()
+
+
+def order_of(venue: VenueName, row: Any) -> Order | None:
+    """A row as an order; None for what is no order with an id."""
+    if not isinstance(row, dict):
+        return None
+    order_id = decode.text(row, "id", "orderId")
+    if order_id is None:
+        return None
+    word = decode.text(row, "status")
+    status = _STATUSES.get(bare(word), OrderStatus.UNKNOWN)
+    quantity, filled, remaining = _amounts(row, status)
+    if status is OrderStatus.OPEN and filled is not None and filled > 0:
+        status = OrderStatus.PARTIALLY_FILLED
+    account = decode.text(row, "accountId")
+    return Order(
+        key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
+        account=AccountId(account) if account else None,
+        client_order_id=decode.wrapped(row, "clientOrderId"),
+        symbol=decode.wrapped(row, "symbol"),
+        side=_SIDES.get(bare(decode.text(row, "side"))),
+        type=_TYPES.get(bare(decode.text(row, "type", "orderType")), OrderType.UNKNOWN),
+        time_in_force=decode.wrapped(row, "timeInForce"),
+        price=decode.number(row, "px", "price"),
+        trigger_price=decode.number(row, "triggerPx", "triggerPrice"),
+        quantity=quantity,
+        filled=filled,
+        remaining=remaining,
+        status=status,
+        venue_status=VenueText(word) if word else None,
+        created_at=decode.epoch_guessed(row.get("createdAt")),
+        updated_at=decode.epoch_guessed(row.get("updatedAt")),
+    )
+
+
+def _amounts(
+    row: dict[str, Any], status: OrderStatus
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Quantity, filled and remaining in base units.
+
+    `size` is what remains. Whether `amountFilled` counts in base units is not documented: it is believed
+    where it agrees with `size`, where there is no `size`, and on an order that ended otherwise than by
+    filling with a `size` of 0, which may just mean that nothing rests any more.
+    """
+    quantity, told = decode.number(row, "qty", "quantity"), decode.number(row, "amountFilled")
+    size = decode.number(row, "size")
+    emptied = status.terminal and status is not OrderStatus.FILLED and size is not None and size == 0
+    if quantity is None:
+        return None, told, size
+    if told is not None and (emptied or size is None or _EXACT.subtract(quantity, told) == size):
+        return quantity, told, size if size is not None else _EXACT.subtract(quantity, told)
+    if size is not None:
+        return quantity, None if emptied else _EXACT.subtract(quantity, size), size
+    if status is OrderStatus.FILLED:
+        return quantity, quantity, Decimal(0)
+    return quantity, None, None
+
+
+def is_error(value: Any) -> bool:
+    """Whether an answer is one of the documented error shapes, whatever its HTTP status.
+
+    `{"error": 401, "message": …}`, `{"error": {"code": …, "message": …}}`, `{"code": "NOT_FOUND",
+    "message": …}` without `data`, and the wrapper with `"error": true`.
+    """
+    if not isinstance(value, dict):
+        return False
+    error, code = value.get("error"), value.get("code")
+    if error is True or (isinstance(error, dict) and ("code" in error or "message" in error)):
+        return True
+    if isinstance(error, int) and error != 0:
+        return isinstance(value.get("message"), str)
+    return isinstance(code, str) and isinstance(value.get("message"), str) and value.get("data") is None
+
+
+def failed(value: Any) -> bool:
+    """Whether an answer with a good HTTP status says no all the same."""
+    if not isinstance(value, dict):
+        return False
+    error, data = value.get("error"), value.get("data")
+    if error not in (None, "", 0):
+        return True
+    if isinstance(value.get("code"), str) and data is None:
+        return True
+    return isinstance(data, dict) and data.get("success") is False
+
+
+def error_code(value: Any) -> int | None:
+    """The HTTP-like number that an error answer carries, or that its word stands for."""
+    if not isinstance(value, dict):
+        return None
+    error = value.get("error")
+    code = error.get("code") if isinstance(error, dict) else value.get("code")
+    for one in (error, code):
+        if isinstance(one, int) and not isinstance(one, bool) and 100 <= one < 600:
+            return one
+    return 404 if isinstance(code, str) and bare(code) in {"404", "notfound", "ordernotfound"} else None
+
+
+def scrubbed(message: VenueText | None) -> VenueText | None:
+    """A message without anything as long as a signature: one that is repeated would work for ever."""
+    return VenueText(_SIGNATURE.sub("[hidden]", message.raw)) if message else message
