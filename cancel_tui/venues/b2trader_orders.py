@@ -1,0 +1,128 @@
+"""B2TRADER's order objects as `Order`: the stream's, the answers' and the Stop orders'. Pure.
+
+Field names: https://api-docs.b2trader.b2broker.com/websocket-api and
+https://api-docs.b2trader.b2broker.com/rest-api; the words of `status`:
+https://api-docs.b2trader.b2broker.com/get-started/order-statuses
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from cancel_tui.orders import (
+    AccountId,
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+)
+from cancel_tui.venues.decode import Unreadable, moment, number, table, text, wrapped
+
+_STATUS: Mapping[str, OrderStatus] = {
+    "started": OrderStatus.OPEN,
+    "pending": OrderStatus.OPEN,
+    "working": OrderStatus.OPEN,
+    "waitingforactivation": OrderStatus.OPEN,
+    "completed": OrderStatus.FILLED,
+    "cancelled": OrderStatus.CANCELED,
+    "canceled": OrderStatus.CANCELED,
+    "rejected": OrderStatus.REJECTED,
+    "expired": OrderStatus.EXPIRED,
+}
+_STOP_CANCELED = frozenset({"waitingforactivation", "cancelled", "canceled"})
+_SIDE = {"buy": Side.BUY, "sell": Side.SELL}
+_TYPE = {"limit": OrderType.LIMIT, "market": OrderType.MARKET}
+_STOP_TYPE = {"limit": OrderType.STOP_LIMIT, "market": OrderType.STOP}
+
+
+@dataclass(slots=True)
+class Rows:
+    """Orders of one account as they are read, the last of a repeated id winning."""
+
+    venue: VenueName
+    account: AccountId
+    orders: dict[OrderKey, Order] = field(default_factory=dict)
+    unreadable: int = 0
+    """Rows that are no order with an id."""
+
+    def read(self, rows: list[Any], family: Family = Family.ORDER, *, known_win: bool = False) -> None:
+        """Add rows; with `known_win` only those whose ids are not there yet."""
+        for row in rows:
+            order = read_order(row, self.venue, self.account, family)
+            if order is None:
+                self.unreadable += 1
+            elif not known_win or order.key not in self.orders:
+                self.orders[order.key] = order
+
+
+def read_order(
+    row: object, venue: VenueName, account: AccountId, family: Family = Family.ORDER
+) -> Order | None:
+    """One order object; None where it is none, or has no id. Any other oddity leaves a field unknown."""
+    if not isinstance(row, dict):
+        return None
+    order_id = text(row, "orderId")
+    if order_id is None:
+        return None
+    quantity, remaining = number(row, "requestedAmount"), number(row, "remainingAmount")
+    filled = None if quantity is None or remaining is None else quantity - remaining
+    if filled is not None and filled < 0:
+        filled = None
+    kind = (text(row, "orderType") or "").casefold()
+    price, average = number(row, "requestedPrice"), number(row, "executionPrice")
+    return Order(
+        key=OrderKey(venue, account, family, OrderId(order_id)),
+        account=account,
+        symbol=wrapped(row, "marketId"),
+        display_symbol=wrapped(row, "marketDisplayName"),
+        side=_SIDE.get((text(row, "side") or "").casefold()),
+        type=(_STOP_TYPE if family is Family.STOP else _TYPE).get(kind, OrderType.UNKNOWN),
+        time_in_force=wrapped(row, "timeInForce"),
+        price=price if kind != "market" else None,
+        trigger_price=number(row, "activationPrice"),
+        quantity=quantity,
+        filled=filled,
+        remaining=remaining,
+        average_price=average if average is not None and average > 0 else None,
+        fee=number(row, "commissionAmount", "commission"),
+        status=_status(row, filled),
+        venue_status=wrapped(row, "status"),
+        source=wrapped(row, "source"),
+        created_at=moment(row.get("createdAt")),
+        updated_at=moment(row.get("updatedAt")),
+    )
+
+
+def _status(row: Mapping[str, Any], filled: Decimal | None) -> OrderStatus:
+    """The venue's word; a word that it does not document is live. `cancellationDate` proves nothing."""
+    status = _STATUS.get((text(row, "status") or "").casefold(), OrderStatus.UNKNOWN)
+    if status is OrderStatus.OPEN and filled is not None and filled > 0:
+        return OrderStatus.PARTIALLY_FILLED
+    return status
+
+
+def read_cancelled(answer: Any, venue: VenueName, account: AccountId, family: Family) -> Order:
+    """The order in the answer to a cancel; raises Unreadable where it holds none.
+
+    A Stop order's own list of statuses has no word for cancelled
+    (https://support.xbtfx.com/en/articles/13885966-rest-api-trading-cancel-stop-order): a 200 that still
+    says that it waits is how the venue says that it is cancelled. `Activated` means that it became a live
+    order with an id of its own; that, and any word that is not documented, counts as live.
+    """
+    order = read_order(table(answer).get("order"), venue, account, family)
+    if order is None:
+        raise Unreadable("no order in it")
+    if family is not Family.STOP:
+        return order
+    if order.venue_status is None:
+        raise Unreadable("a Stop order without a status")
+    if order.venue_status.raw.casefold() in _STOP_CANCELED:
+        return replace(order, status=OrderStatus.CANCELED)
+    return order
