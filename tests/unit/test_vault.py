@@ -1,26 +1,22 @@
-"""The vault stores, reads back, finds damage and lies out, and chooses its backend."""
+"""The vault stores, reads back, and finds damage and lies out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import keyring.core
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cancel_tui.vault import (
-    BackendInfo,
     MissingEntry,
     NoBackend,
     Strength,
     Vault,
     VaultBroken,
-    backends,
     items,
 )
 from tests.unit import keyring_doubles
@@ -31,16 +27,12 @@ from tests.unit.keyring_doubles import (
     Clipping,
     Forgetful,
     Memory,
-    PlaintextThing,
-    Prompting,
-    Strong,
     Windows,
     plain,
     secrets,
 )
 
-NAME = keyring_doubles.__name__
-clean, use, found = keyring_doubles.clean, keyring_doubles.use, keyring_doubles.found
+clean, use = keyring_doubles.clean, keyring_doubles.use
 
 
 # What goes in comes out.
@@ -199,6 +191,10 @@ def _alter(stored: dict[str, str]) -> None:
     stored["cancel-tui:cs:2"] = "é" + stored["cancel-tui:cs:2"][1:]
 
 
+def _alter_one_letter(stored: dict[str, str]) -> None:
+    stored["cancel-tui:cs:2"] = "Z" + stored["cancel-tui:cs:2"][1:]
+
+
 def _no_json(stored: dict[str, str]) -> None:
     stored["cancel-tui:cs"] = SENTINEL
 
@@ -211,7 +207,9 @@ def _huge_count(stored: dict[str, str]) -> None:
     stored["cancel-tui:cs"] = json.dumps({"v": 1, "parts": 10**9, "length": 1, "sha256": ""})
 
 
-@pytest.mark.parametrize("damage", [_drop, _swap, _alter, _no_json, _no_manifest, _huge_count])
+@pytest.mark.parametrize(
+    "damage", [_drop, _swap, _alter, _alter_one_letter, _no_json, _no_manifest, _huge_count]
+)
 async def test_a_damaged_entry_is_named_as_such_and_can_be_stored_again(
     use: Callable[..., Vault], damage: Callable[[dict[str, str]], None]
 ) -> None:
@@ -263,6 +261,22 @@ async def test_a_store_that_does_not_delete_is_found_out(use: Callable[..., Vaul
         await vault.delete("cs")
 
 
+async def test_credentials_that_are_still_there_are_not_called_deleted(
+    use: Callable[..., Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = use(Memory)
+    await vault.put("cs", secrets(jwt="x"))
+    delete = Memory.delete_password
+
+    def parts_only(self: Memory, service: str, username: str) -> None:
+        if service != "cancel-tui:cs":
+            delete(self, service, username)
+
+    monkeypatch.setattr(Memory, "delete_password", parts_only)
+    with pytest.raises(VaultBroken, match="would not delete"):
+        await vault.delete("cs")
+
+
 async def test_the_null_backend_is_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     vault = Vault()
@@ -274,94 +288,3 @@ async def test_the_null_backend_is_no_backend(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(NoBackend, match="keeps nothing"):
             await call
     vault.close()
-
-
-# Which backend.
-
-
-async def test_a_named_backend_is_used_as_told_with_a_warning(use: Callable[..., Vault]) -> None:
-    vault = use(PlaintextThing)
-    info = await vault.backend()
-    assert info == BackendInfo(
-        f"{NAME}.PlaintextThing",
-        Strength.PLAINTEXT,
-        True,
-        f"keyring backend {NAME}.PlaintextThing keeps secrets as plain text",
-    )
-    await vault.put("cs", secrets(jwt="x"))
-    assert plain(await vault.get("cs")) == {"jwt": "x"}
-
-
-async def test_a_named_backend_that_nobody_knows_works_with_a_warning(use: Callable[..., Vault]) -> None:
-    info = await use(Memory).backend()
-    assert info.strength is Strength.UNKNOWN
-    assert info.warning is not None
-    assert info.name in info.warning
-
-
-async def test_a_backend_named_in_the_configuration_file_is_explicit(tmp_path: Path) -> None:
-    folder = tmp_path / "python_keyring"
-    folder.mkdir()
-    (folder / "keyringrc.cfg").write_text(f"[backend]\ndefault-keyring={NAME}.PlaintextThing\n")
-    vault = Vault()
-    assert (await vault.backend()).explicit
-    await vault.put("cs", secrets(jwt="x"))
-    vault.close()
-
-
-@pytest.mark.parametrize(
-    "name", ["no.such.Backend", "nodots", f"{NAME}.Absent", "keyring.backends.macOS.Keyring"]
-)
-async def test_a_named_backend_that_cannot_be_loaded_is_said_to_be_that(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
-    vault = Vault()
-    with pytest.raises(NoBackend, match="PYTHON_KEYRING_BACKEND cannot be loaded"):
-        await vault.backend()
-    vault.close()
-
-
-async def test_nothing_found_is_an_answer_and_no_store(found: Callable[..., Vault]) -> None:
-    vault = found()
-    info = await vault.backend()
-    assert (info.strength, info.explicit) == (Strength.NONE, False)
-    with pytest.raises(NoBackend, match="start the system's keyring"):
-        await vault.get("cs")
-
-
-async def test_plain_text_that_was_merely_found_is_read_but_never_written(
-    found: Callable[..., Vault],
-) -> None:
-    vault = found(PlaintextThing())
-    with pytest.raises(NoBackend, match="plain text"):
-        await vault.put("cs", secrets(jwt="x"))
-    assert not Memory.items
-    assert await vault.known(["cs"]) == {"cs": False}
-
-
-async def test_a_chain_is_replaced_by_its_strongest_member(
-    found: Callable[..., Vault], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    strengths = {**backends._STRENGTHS, f"{NAME}.Strong": Strength.SYSTEM}
-    monkeypatch.setattr(backends, "_STRENGTHS", strengths)
-    monkeypatch.setattr(Memory, "priority", 9.0)
-    chainer = keyring.core.load_keyring("keyring.backends.chainer.ChainerBackend")
-    vault = found(chainer, Memory(), PlaintextThing(), Strong(), Prompting())
-    assert (await vault.backend()).name == f"{NAME}.Strong"
-
-
-async def test_keyrings_own_order_decides_between_equals(
-    found: Callable[..., Vault], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Windows, "priority", 3.0, raising=False)
-    assert (await found(Memory(), Windows(), Clipping()).backend()).name == f"{NAME}.Windows"
-
-
-async def test_a_backend_whose_service_went_away_is_passed_over(found: Callable[..., Vault]) -> None:
-    class Gone:
-        @property
-        def priority(self) -> float:
-            raise RuntimeError("no service")
-
-    assert (await found(Gone(), Memory()).backend()).name == f"{NAME}.Memory"
