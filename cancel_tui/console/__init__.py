@@ -1,0 +1,1 @@
+"""The Textual application: it shows what the desk knows and sends nothing itself."""

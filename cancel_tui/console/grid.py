@@ -1,0 +1,378 @@
+"""The order grid: only the lines in view are drawn, and only those that differ from what was last painted.
+
+The cursor belongs to an order and not to a line: it follows its order through sorting and the coming and
+going of others, and when the order's row leaves, nothing is under the cursor until an arrow key says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from cancel_tui.console.columns import Column
+from cancel_tui.console.grid_model import SORTS, GridModel, GridRow
+from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
+from cancel_tui.orders import OrderKey
+
+_STRIPS = 2_000
+"""Drawn lines that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A row that is to stay on its line while rows come and go."""
+
+    key: OrderKey
+    line: int
+
+
+class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
+    """Every open order in one table.
+
+    Rows are changed through `apply`, `set_sort`, `set_filter` and the marking methods; `model` is for
+    reading. Times are monotonic seconds and come in through `apply` and `tick`; the grid reads no clock.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = GRID_CLASSES
+    DEFAULT_CSS = GRID_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "step(-1)", "Up", show=False, id="grid.up"),
+        Binding("down", "step(1)", "Down", show=False, id="grid.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="grid.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="grid.page_down"),
+        Binding("home", "first", "First", show=False, id="grid.first"),
+        Binding("end", "last", "Last", show=False, id="grid.last"),
+        Binding("space", "mark", "Mark", show=False, id="grid.mark"),
+    ]
+
+    @dataclass
+    class CursorMoved(Message):
+        """Another order, or none, is under the cursor."""
+
+        grid: OrderGrid
+        key: OrderKey | None
+
+        @property
+        def control(self) -> OrderGrid:
+            """The grid that speaks."""
+            return self.grid
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest place matters."""
+            return isinstance(message, OrderGrid.CursorMoved)
+
+    @dataclass
+    class MarksChanged(Message):
+        """The set of marked orders is another."""
+
+        grid: OrderGrid
+        marked: frozenset[OrderKey]
+
+        @property
+        def control(self) -> OrderGrid:
+            """The grid that speaks."""
+            return self.grid
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest set matters."""
+            return isinstance(message, OrderGrid.MarksChanged)
+
+    def __init__(
+        self, *, ascii_only: bool = False, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.model = GridModel()
+        """The rows, sorted, filtered, marked; for reading."""
+        self._painter = Painter(self, ascii_only)
+        self._now = 0.0
+        self._cursor: OrderKey | None = None
+        self._departed: GridRow | None = None
+        self._placeholder = ""
+        self._fitted: tuple[int, bool] | None = None
+        self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(_STRIPS)
+        self._painted: dict[int, Look | None] = {}
+
+    # What others read
+
+    @property
+    def cursor_key(self) -> OrderKey | None:
+        """The order that the cursor belongs to now; it may not have been painted yet."""
+        return self._cursor
+
+    @property
+    def painted_key(self) -> OrderKey | None:
+        """The order that stood under the cursor on the last painted frame; what an action must act on.
+
+        None where that frame showed no cursor, also because it had been scrolled out of view.
+        """
+        return next((look.row.key for look in self._painted.values() if look and look.cursor), None)
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether every sign is ASCII."""
+        return self._painter.ascii_only
+
+    @ascii_only.setter
+    def ascii_only(self, ascii_only: bool) -> None:
+        self._painter.ascii_only = ascii_only
+        self._strips.clear()
+        self.refresh()
+
+    # What others tell
+
+    def apply(
+        self, changes: Iterable[GridRow], removed: Iterable[OrderKey] = (), now: float | None = None
+    ) -> None:
+        """Take changed, new and leaving rows; of the lines in view only those that differ are drawn anew."""
+        if now is not None:
+            self._now = now
+        anchor, held = self._anchor(), self._cursor_row()
+        marked = self.model.marked
+        if self.model.apply(changes, removed):
+            self._resettle(anchor, held)
+        self._repaint()
+        if self.model.marked != marked:
+            self.post_message(self.MarksChanged(self, self.model.marked))
+
+    def tick(self, now: float) -> None:
+        """Let the ages move on; `now` in monotonic seconds. Touches only lines whose text changes."""
+        self._now = now
+        self._repaint()
+
+    def set_sort(self, column: Column, reverse: bool = False) -> None:
+        """Sort by a column; the cursor keeps its order and stays in view. Raises ValueError: not sortable."""
+        in_view = self._cursor_line() is not None
+        if self.model.set_sort(column, reverse):
+            if self._cursor is not None and in_view:
+                self._reveal(self._cursor)
+            self._repaint(header=True)
+
+    def cycle_sort(self) -> None:
+        """Sort by the next sortable column, upwards."""
+        self.set_sort(SORTS[(SORTS.index(self.model.sort) + 1) % len(SORTS)])
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows that hold every word of the text."""
+        anchor, held = self._anchor(), self._cursor_row()
+        if self.model.set_filter(text):
+            self._resettle(anchor, held)
+            self._repaint()
+
+    def set_placeholder(self, text: str) -> None:
+        """Say what stands in the grid while it holds no row: that it loads, or that nothing is open."""
+        self._placeholder = text
+        if not len(self.model):
+            self.refresh()
+
+    def move_cursor(self, key: OrderKey | None) -> None:
+        """Put the cursor on an order that is shown, scrolled into view, or on nothing."""
+        if key is not None and self.model.position(key) is None:
+            return
+        self._set_cursor(key)
+        if key is not None:
+            self._reveal(key)
+        self._repaint()
+
+    def clear_marks(self) -> None:
+        """Unmark every order."""
+        if self.model.clear_marks():
+            self._tell_marks()
+
+    # Keys and mouse
+
+    def action_step(self, by: int) -> None:
+        """One line up or down; with nothing under the cursor, to the row beside the place it was lost at."""
+        index = self._cursor_index()
+        if index is None:
+            index = self._lost_place() - (1 if by < 0 and self._departed is not None else 0)
+            by = 0
+        self._go(index + by)
+
+    def action_page(self, by: int) -> None:
+        """One view up or down."""
+        index = self._cursor_index()
+        self._go((self._lost_place() if index is None else index) + by * max(1, self._page))
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """To the last row."""
+        self._go(len(self.model) - 1)
+
+    def action_mark(self) -> None:
+        """Mark the order under the cursor, or take its mark away."""
+        key = self._cursor
+        if key is not None and self.model.mark(key, not self.model.is_marked(key)):
+            self._tell_marks()
+
+    def on_click(self, event: events.Click) -> None:
+        """Highlight the order that was painted where the click fell. A click never does more."""
+        offset = event.get_content_offset(self)
+        look = None if offset is None else self._painted.get(offset.y)
+        if look is not None:
+            self.move_cursor(look.row.key)
+
+    def scroll_page_up(self, **_: object) -> None:
+        """One view up without animation: what is seen must be what is there."""
+        self.scroll_to(y=self.scroll_offset.y - self._page, animate=False)
+
+    def scroll_page_down(self, **_: object) -> None:
+        """One view down without animation."""
+        self.scroll_to(y=self.scroll_offset.y + self._page, animate=False)
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the view: the heading, a row, or nothing."""
+        self._fit()
+        if y == 0:
+            return self._painter.header(self.model.sort, self.model.reverse)
+        row = self.model.row(self.scroll_offset.y + y - 1)
+        look = self._painted[y] = None if row is None else self._look(row)
+        if look is None:
+            return self._blank(y)
+        kept = self._strips.get(look.row.key)
+        if kept is not None and kept[0] == look:
+            return kept[1]
+        strip = self._painter.row(look)
+        self._strips[look.row.key] = (look, strip)
+        return strip
+
+    def notify_style_update(self) -> None:
+        """Drop everything drawn: theme, focus or colours have changed."""
+        super().notify_style_update()
+        self._strips.clear()
+        self._painter.forget_styles()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view and forget what stood on lines that are gone."""
+        in_view = self.painted_key is not None
+        self._painted.clear()
+        if self._cursor is not None and in_view:
+            self._reveal(self._cursor)
+        self.refresh()
+
+    def _blank(self, y: int) -> Strip:
+        middle = max(1, self.size.height // 2)
+        return self._painter.blank(self._empty_text() if not len(self.model) and y == middle else "")
+
+    def _empty_text(self) -> str:
+        if self.model.total and self.model.filter:
+            return f"none of {self.model.total} orders matches: {self.model.filter}"
+        return self._placeholder
+
+    # Where things stand
+
+    @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
+    @property
+    def _page(self) -> int:
+        """Rows in view."""
+        return max(0, self.scrollable_content_region.height - 1)
+
+    def _fit(self) -> None:
+        fitted = (self._width, self.model.has_accounts)
+        if fitted != self._fitted:
+            self._fitted = fitted
+            skip = frozenset() if self.model.has_accounts else frozenset({Column.ACCOUNT})
+            self._painter.fit(self._width, skip)
+            self._strips.clear()
+
+    def _look(self, row: GridRow) -> Look:
+        moment = self._painter.moment(row, self._now)
+        return Look(row, row.key == self._cursor, self.model.is_marked(row.key), moment)
+
+    def _repaint(self, header: bool = False) -> None:
+        """Ask for a new drawing of the lines in view that would differ from what was last painted."""
+        if self._fitted is None:
+            return
+        if self._fitted != (self._width, self.model.has_accounts):
+            self.refresh()
+            return
+        top, width = self.scroll_offset.y, self.size.width
+        dirty = [Region(0, 0, width, 1)] if header else []
+        for y in range(1, self.size.height):
+            row = self.model.row(top + y - 1)
+            look = None if row is None else self._look(row)
+            if self._painted.get(y) != look:
+                dirty.append(Region(0, y, width, 1))
+        if dirty:
+            self.refresh(*dirty)
+
+    def _cursor_row(self) -> GridRow | None:
+        return None if self._cursor is None else self.model.get(self._cursor)
+
+    def _cursor_index(self) -> int | None:
+        return None if self._cursor is None else self.model.position(self._cursor)
+
+    def _cursor_line(self) -> int | None:
+        """The cursor's line in the view, counted from the first row; None where it is not in view."""
+        index = self._cursor_index()
+        line = -1 if index is None else index - self.scroll_offset.y
+        return line if 0 <= line < self._page else None
+
+    def _lost_place(self) -> int:
+        if self._departed is None:
+            return self.scroll_offset.y
+        return self.model.place(self._departed)
+
+    def _go(self, index: int) -> None:
+        row = self.model.row(max(0, min(index, len(self.model) - 1)))
+        if row is not None:
+            self.move_cursor(row.key)
+
+    def _set_cursor(self, key: OrderKey | None, departed: GridRow | None = None) -> None:
+        self._departed = departed
+        if key != self._cursor:
+            self._cursor = key
+            self.post_message(self.CursorMoved(self, key))
+
+    def _tell_marks(self) -> None:
+        self._repaint()
+        self.post_message(self.MarksChanged(self, self.model.marked))
+
+    def _reveal(self, key: OrderKey) -> None:
+        index = self.model.position(key)
+        if index is None:
+            return
+        top = self.scroll_offset.y
+        if index < top:
+            self._scroll(index)
+        elif index >= top + self._page:
+            self._scroll(index - self._page + 1)
+
+    def _scroll(self, y: int) -> None:
+        # Forced: the scroll bar, which scrolling otherwise depends on, is settled only by the next layout.
+        self.scroll_to(y=y, animate=False, force=True)
+
+    def _anchor(self) -> _Anchor | None:
+        line = self._cursor_line()
+        if self._cursor is not None and line is not None:
+            return _Anchor(self._cursor, line)
+        row = self.model.row(self.scroll_offset.y)
+        return None if row is None or self.scroll_offset.y == 0 else _Anchor(row.key, 0)
+
+    def _resettle(self, anchor: _Anchor | None, held: GridRow | None) -> None:
+        """After rows came, went or moved: the cursor's order keeps its line, or the view its first row."""
+        self.virtual_size = Size(1, len(self.model) + 1)
+        if held is not None and self.model.position(held.key) is None:
+            self._set_cursor(None, departed=held)
+        index = None if anchor is None else self.model.position(anchor.key)
+        top = self.scroll_offset.y
+        if anchor is not None and index is not None and (top > 0 or index >= self._page):
+            top = index - anchor.line
+        self._scroll(max(0, min(top, len(self.model) - self._page)))

@@ -1,0 +1,317 @@
+"""The rows of the order grid: held, sorted, filtered and marked. Pure; it knows no screen.
+
+The shown order is one sorted list, so that a changed, new or leaving row costs a binary search and not a
+sort, and so that the place of a row that has left can still be told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
+from typing import TypeAlias
+
+from cancel_tui.cancels import Stage
+from cancel_tui.console.badges import Badge, badge_for
+from cancel_tui.console.columns import Column
+from cancel_tui.orders import Order, OrderKey
+
+SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
+Entry: TypeAlias = tuple[bool, SortValue, str, str, str, str, OrderKey]
+"""What the shown list holds: unknown last, then the value, then the key's parts as a stable tie-break."""
+
+_LONGEST = 200
+"""Characters of a foreign text that sorting and filtering look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridRow:
+    """One order as the grid shows it. A change is another row; ages move on by themselves."""
+
+    key: OrderKey
+    order: Order
+    stage: Stage | None = None
+    """Where its cancel stands; None where nobody wanted one."""
+    badge: Badge | None = None
+    """Its status; None means: by the order's own status."""
+    revision: int = 0
+    """The caller's count of changes to this row."""
+    born: float | None = None
+    """Monotonic seconds at which the order was created, by the venue's clock; None where unknown."""
+
+    @property
+    def shown_badge(self) -> Badge:
+        """The badge, made from the order's own status where none was given."""
+        return self.badge or badge_for(self.order, self.stage)
+
+    @property
+    def shown_price(self) -> Decimal | None:
+        """The limit price, or the trigger price of a stop without one; quote units."""
+        return self.order.price if self.order.price is not None else self.order.trigger_price
+
+    @property
+    def shown_symbol(self) -> str:
+        """The venue's market identifier, raw; empty where unknown."""
+        symbol = self.order.symbol or self.order.display_symbol
+        return symbol.raw if symbol else ""
+
+
+SORTS: tuple[Column, ...] = (
+    Column.VENUE,
+    Column.SYMBOL,
+    Column.SIDE,
+    Column.PRICE,
+    Column.REMAINING,
+    Column.AGE,
+    Column.STATUS,
+)
+"""The columns that can be sorted by, in the order in which the sort key walks through them."""
+
+
+def _number(value: Decimal | None) -> Decimal | None:
+    return value if value is not None and value.is_finite() else None
+
+
+def _youngest_first(row: GridRow) -> float | None:
+    created = row.order.created_at
+    return -created if created is not None and isfinite(created) else None
+
+
+_VALUES: dict[Column, Callable[[GridRow], str | float | Decimal | None]] = {
+    Column.VENUE: lambda row: row.key.venue,
+    Column.SYMBOL: lambda row: row.shown_symbol[:_LONGEST].casefold() or None,
+    Column.SIDE: lambda row: None if row.order.side is None else row.order.side.value,
+    Column.PRICE: lambda row: _number(row.shown_price),
+    Column.REMAINING: lambda row: _number(row.order.remaining),
+    Column.AGE: _youngest_first,
+    Column.STATUS: lambda row: row.shown_badge.attention,
+}
+
+
+@lru_cache(4096)
+def _downwards(text: str) -> tuple[int, ...]:
+    """A value that sorts the other way round than the text does."""
+    return (*(-ord(char) for char in text), 1)
+
+
+def _flipped(value: str | float | Decimal) -> SortValue:
+    if isinstance(value, str):
+        return _downwards(value)
+    return value.copy_negate() if isinstance(value, Decimal) else -value
+
+
+class GridModel:
+    """Every row by its key, and the shown ones in order."""
+
+    def __init__(self) -> None:
+        self._rows: dict[OrderKey, GridRow] = {}
+        self._order: list[Entry] = []
+        self._marks: set[OrderKey] = set()
+        self._haystacks: dict[OrderKey, str] = {}
+        self._words: tuple[str, ...] = ()
+        self._with_account = 0
+        self._value = _VALUES[Column.VENUE]
+        self.sort = Column.VENUE
+        """The column that the rows are sorted by."""
+        self.reverse = False
+        """Whether the largest comes first; unknown values come last all the same."""
+        self.filter = ""
+        """The filter as it was typed."""
+        self.revision = 0
+        """Counts every change of anything here."""
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[GridRow]:
+        rows = self._rows
+        return (rows[entry[-1]] for entry in self._order)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, shown or not."""
+        return len(self._rows)
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether any row names an account; without one the column is of no use."""
+        return self._with_account > 0
+
+    @property
+    def marked(self) -> frozenset[OrderKey]:
+        """The marked orders, those that the filter hides as well."""
+        return frozenset(self._marks)
+
+    def is_marked(self, key: OrderKey) -> bool:
+        """Whether the order is marked."""
+        return key in self._marks
+
+    def get(self, key: OrderKey) -> GridRow | None:
+        """The row of an order, shown or not."""
+        return self._rows.get(key)
+
+    def row(self, index: int) -> GridRow | None:
+        """The shown row at a position; None where there is none."""
+        return self._rows[self._order[index][-1]] if 0 <= index < len(self._order) else None
+
+    def place(self, row: GridRow) -> int:
+        """The position where the row stands, or would stand if it were still shown."""
+        return bisect_left(self._order, self._entry(row))
+
+    def position(self, key: OrderKey) -> int | None:
+        """The position of an order among the shown ones; None where it is not shown."""
+        row = self._rows.get(key)
+        if row is None:
+            return None
+        index = self.place(row)
+        return index if index < len(self._order) and self._order[index][-1] == key else None
+
+    def apply(self, changes: Iterable[GridRow], removed: Iterable[OrderKey] = ()) -> bool:
+        """Take leaving, changed and new rows, in this order; whether which rows stand where has changed.
+
+        A row equal to the one held is no change. Marks leave with their rows.
+        """
+        latest = {row.key: row for row in changes}
+        if not self._rows and latest:
+            return self._fill(latest)
+        takes: list[Entry] = []
+        puts: list[Entry] = []
+        for key in removed:
+            self._drop(key, takes)
+        for row in latest.values():
+            self._put(row, takes, puts)
+        self._reorder(takes, puts)
+        return bool(takes or puts)
+
+    def set_sort(self, column: Column, reverse: bool = False) -> bool:
+        """Sort by one of `SORTS`; whether that was a change. Raises ValueError for another column."""
+        if column not in _VALUES:
+            raise ValueError(f"the grid cannot be sorted by {column.value}")
+        if (column, reverse) == (self.sort, self.reverse):
+            return False
+        self.sort, self.reverse, self._value = column, reverse, _VALUES[column]
+        self._rebuild()
+        return True
+
+    def set_filter(self, text: str) -> bool:
+        """Show only rows that hold every word of the text, ignoring case; whether that was a change."""
+        if text == self.filter:
+            return False
+        words = tuple(text.casefold().split())
+        self.filter = text
+        if words != self._words:
+            self._words = words
+            self._rebuild()
+        return True
+
+    def mark(self, key: OrderKey, marked: bool) -> bool:
+        """Mark or unmark a row that is held; whether that was a change."""
+        if key not in self._rows or (key in self._marks) is marked:
+            return False
+        self._marks.symmetric_difference_update((key,))
+        self.revision += 1
+        return True
+
+    def clear_marks(self) -> bool:
+        """Unmark everything; whether there was a mark."""
+        if not self._marks:
+            return False
+        self._marks.clear()
+        self.revision += 1
+        return True
+
+    def _fill(self, rows: dict[OrderKey, GridRow]) -> bool:
+        self._rows = rows
+        self._with_account = sum(row.order.account is not None for row in rows.values())
+        self._rebuild()
+        return True
+
+    def _drop(self, key: OrderKey, takes: list[Entry]) -> None:
+        row = self._rows.get(key)
+        if row is None:
+            return
+        if self._shows(row):
+            takes.append(self._entry(row))
+        self._with_account -= row.order.account is not None
+        self._marks.discard(key)
+        self._haystacks.pop(key, None)
+        del self._rows[key]
+        self.revision += 1
+
+    def _put(self, row: GridRow, takes: list[Entry], puts: list[Entry]) -> None:
+        old = self._rows.get(row.key)
+        before = after = None
+        if old is not None:
+            if old is row or (old.revision == row.revision and old == row):
+                return
+            if self._shows(old):
+                before = self._entry(old)
+            self._with_account -= old.order.account is not None
+            self._haystacks.pop(row.key, None)
+        self._rows[row.key] = row
+        self._with_account += row.order.account is not None
+        self.revision += 1
+        if self._shows(row):
+            after = self._entry(row)
+        if before == after:
+            return
+        if before is not None:
+            takes.append(before)
+        if after is not None:
+            puts.append(after)
+
+    def _reorder(self, takes: list[Entry], puts: list[Entry]) -> None:
+        """Move the few by searching, the many by sorting anew."""
+        if len(takes) + len(puts) > 50 + len(self._order) // 50:
+            self._rebuild()
+            return
+        for entry in takes:
+            index = bisect_left(self._order, entry)
+            if index == len(self._order) or self._order[index] != entry:
+                # A value that does not compare with itself: sorting anew is always right.
+                self._rebuild()
+                return
+            del self._order[index]
+        for entry in puts:
+            insort(self._order, entry)
+
+    def _rebuild(self) -> None:
+        rows: Iterable[GridRow] = self._rows.values()
+        if self._words:
+            rows = filter(self._shows, rows)
+        self._order = sorted(map(self._entry, rows))
+        self.revision += 1
+
+    def _entry(self, row: GridRow) -> Entry:
+        plain = self._value(row)
+        missing = plain is None
+        value = 0 if plain is None else _flipped(plain) if self.reverse else plain
+        key = row.key
+        venue, account, family, order_id = key
+        return (missing, value, venue, "" if account is None else "=" + account, family, order_id, key)
+
+    def _shows(self, row: GridRow) -> bool:
+        if not self._words:
+            return True
+        haystack = self._haystacks.get(row.key)
+        if haystack is None:
+            haystack = self._haystacks[row.key] = _haystack(row)
+        return all(word in haystack for word in self._words)
+
+
+def _haystack(row: GridRow) -> str:
+    order = row.order
+    texts = (order.symbol, order.display_symbol, order.exchange, order.client_order_id, order.venue_status)
+    parts = [
+        row.key.venue,
+        order.account or row.key.account or "",
+        row.key.shown_id,
+        order.side.value if order.side else "",
+        order.type.value,
+        row.shown_badge.word,
+        *(text.raw for text in texts if text),
+    ]
+    return "\n".join(part[:_LONGEST] for part in parts).casefold()

@@ -1,0 +1,191 @@
+"""How one line of the order grid is drawn: component classes, their colours, and rows made into strips.
+
+Red belongs to the alarm alone, amber to what is doubtful or old; the healthy is quiet. Where there is no
+colour the same order holds by inverse, bold and plain.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cancel_tui.console import badges, cells
+from cancel_tui.console.cells import Timed
+from cancel_tui.console.columns import GUTTER, MEASURES, Column, Placed, layout
+from cancel_tui.console.grid_model import GridRow
+
+_PREFIX = "order-grid--"
+_PARTS = ("header", "cursor", "marker", "mark", "placeholder", cells.BUY, cells.SELL, cells.FAINT)
+GRID_CLASSES = {_PREFIX + part for part in (*_PARTS, *badges.ROLES)}
+"""The component classes that a theme may colour."""
+
+GRID_CSS = """
+OrderGrid {
+    width: 1fr;
+    height: 1fr;
+    background: $background;
+    color: $foreground;
+    overflow-x: hidden;
+    overflow-y: auto;
+    scrollbar-size-vertical: 1;
+    scrollbar-gutter: stable;
+
+    & > .order-grid--header { color: $foreground 65%; text-style: bold; }
+    & > .order-grid--placeholder { color: $foreground 65%; }
+    & > .order-grid--cursor { background: $primary 18%; }
+    &:focus > .order-grid--cursor { background: $primary 38%; text-style: bold; }
+    & > .order-grid--marker { color: $foreground; text-style: bold; }
+    & > .order-grid--mark { color: $text-accent; text-style: bold; }
+    & > .order-grid--faint { color: $foreground 65%; }
+    & > .order-grid--buy { color: #6cb6ff; }
+    & > .order-grid--sell { color: #d2a8ff; }
+    &:light > .order-grid--buy { color: #0550ae; }
+    &:light > .order-grid--sell { color: #6f2dbd; }
+
+    & > .order-grid--alarm { color: $error-lighten-2; text-style: bold reverse; }
+    &:light > .order-grid--alarm { color: $error; }
+    & > .order-grid--unknown { color: $text-warning; text-style: bold; }
+    & > .order-grid--refused { color: $text-warning; text-style: bold; }
+    & > .order-grid--stale { color: $text-warning; }
+    & > .order-grid--live { color: $text-warning; }
+    & > .order-grid--sent { color: $text-primary; text-style: bold; }
+    & > .order-grid--pending { color: $text-primary; }
+    & > .order-grid--queued { color: $text-primary 75%; }
+    & > .order-grid--part { color: $foreground; }
+    & > .order-grid--new { color: $foreground 65%; }
+    & > .order-grid--open { color: $foreground 85%; }
+    & > .order-grid--gone { color: $foreground 65%; text-style: italic; }
+    & > .order-grid--filled { color: $foreground; text-style: bold; }
+    & > .order-grid--rejected { color: $foreground; text-style: italic; }
+    & > .order-grid--expired { color: $foreground 65%; }
+    & > .order-grid--canceled { color: $text-success; }
+
+    &:ansi > .order-grid--header, &:ansi > .order-grid--faint, &:ansi > .order-grid--placeholder,
+    &:ansi > .order-grid--new, &:ansi > .order-grid--open, &:ansi > .order-grid--gone,
+    &:ansi > .order-grid--expired { color: ansi_default; }
+    &:ansi > .order-grid--alarm { color: ansi_red; }
+    &:ansi > .order-grid--queued { color: $text-primary; }
+    &:ansi > .order-grid--buy { color: ansi_cyan; }
+    &:ansi > .order-grid--sell { color: ansi_magenta; }
+    &:ansi > .order-grid--cursor { background: ansi_default; text-style: reverse; }
+
+    &:nocolor > .order-grid--alarm { color: $foreground; text-style: bold reverse; }
+    &:nocolor > .order-grid--unknown { color: $foreground; text-style: bold; }
+    &:nocolor > .order-grid--refused { color: $foreground; text-style: bold underline; }
+    &:nocolor > .order-grid--stale { color: $foreground; text-style: underline; }
+    &:nocolor > .order-grid--live { color: $foreground; text-style: underline; }
+    &:nocolor > .order-grid--sent, &:nocolor > .order-grid--pending, &:nocolor > .order-grid--queued {
+        color: $foreground; text-style: none;
+    }
+    &:nocolor > .order-grid--cursor { background: $background; text-style: reverse; }
+}
+"""
+
+
+class Look(NamedTuple):
+    """Everything that one drawn line depends on, but for layout and theme, whose change drops every line."""
+
+    row: GridRow
+    cursor: bool
+    marked: bool
+    moment: Timed
+
+
+class Painter:
+    """Draws the lines of one grid in the widths and colours that it has now."""
+
+    def __init__(self, grid: Widget, ascii_only: bool) -> None:
+        self._grid = grid
+        self._styles: dict[tuple[str, bool], Style] = {}
+        self._places: tuple[Placed, ...] = ()
+        self._width = 0
+        self._status_width = 0
+        self.ascii_only = ascii_only
+        """Whether every sign is ASCII."""
+
+    def fit(self, width: int, skip: frozenset[Column]) -> None:
+        """Lay the columns out for `width` cells, without those that are not wanted."""
+        self._width = width
+        self._places = layout(width, skip)
+        self._status_width = next(place.width for place in self._places if place.column is Column.STATUS)
+
+    def forget_styles(self) -> None:
+        """Theme, focus or colours have changed."""
+        self._styles.clear()
+
+    def moment(self, row: GridRow, now: float) -> Timed:
+        """What the row says at a moment, monotonic seconds."""
+        return cells.timed(row, now, self._status_width, self.ascii_only)
+
+    def row(self, look: Look) -> Strip:
+        """The line of an order."""
+        cursor = look.cursor
+        base = self._style(cells.TEXT, cursor)
+        marker, mark = (">", "x") if self.ascii_only else ("▸", "✓")
+        segments = [
+            Segment(marker if cursor else " ", self._style("marker", cursor)),
+            Segment(mark if look.marked else " ", self._style("mark", cursor)),
+        ]
+        blank = 0
+        made = cells.cells(look.row, self._places, look.moment, self.ascii_only)
+        for place, (text, role) in zip(self._places, made, strict=True):
+            # The padding belongs to the line, so that a reversed or underlined word ends where it ends.
+            said = text.rstrip(" ")
+            segments.append(Segment(" " * (blank + place.gap), base))
+            if said:
+                segments.append(Segment(said, self._style(role, cursor)))
+            blank = len(text) - len(said)
+        return Strip(segments).adjust_cell_length(self._width, base)
+
+    def header(self, sort: Column, reverse: bool) -> Strip:
+        """The line of labels."""
+        style = self._style("header", False)
+        parts = [" " * GUTTER]
+        for place in self._places:
+            right = MEASURES[place.column].right
+            parts.append(" " * place.gap + cells.heading(place, right, sort, reverse, self.ascii_only))
+        return Strip([Segment("".join(parts), style)]).adjust_cell_length(self._width, style)
+
+    def blank(self, text: str = "") -> Strip:
+        """A line without an order, with a sentence in its middle where there is one."""
+        base = self._style(cells.TEXT, False)
+        if not text:
+            return Strip.blank(self._width, base)
+        said = cells.fit(text, self._width, self.ascii_only).rstrip(" ")
+        segments = [Segment(said, self._style("placeholder", False))]
+        return Strip(segments).text_align(self._width, "center").adjust_cell_length(self._width, base)
+
+    def _style(self, role: str, cursor: bool) -> Style:
+        style = self._styles.get((role, cursor))
+        if style is None:
+            style = self._styles[role, cursor] = self._make_style(role, cursor)
+        return style
+
+    def _make_style(self, role: str, cursor: bool) -> Style:
+        """The colours of a role on the grid's ground, or on the cursor's line.
+
+        On a reversed line no role has a colour of its own, but what is itself reversed stands upright in it.
+        """
+        grid, text = self._grid, Style()
+        ground, fore = grid.background_colors[1], grid.styles.color
+        for layer in (["cursor"] if cursor else []) + ([] if role == cells.TEXT else [role]):
+            styles = grid.get_component_styles(_PREFIX + layer)
+            if styles.has_rule("background"):
+                ground = _blend(ground, styles.background)
+            upright = bool(text.reverse and styles.text_style.reverse)
+            if styles.has_rule("color") and (upright or not text.reverse):
+                fore = styles.color
+            if styles.has_rule("text_style"):
+                text += styles.text_style
+                text += Style(reverse=False) if upright else Style()
+        return Style.from_color(_blend(ground, fore).rich_color, ground.rich_color) + text
+
+
+def _blend(ground: Color, over: Color) -> Color:
+    """A colour on a ground; the terminal's own colours cannot be mixed and stand as they are."""
+    return over if over.ansi is not None or over.a == 1 else ground + over
