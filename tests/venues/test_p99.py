@@ -716,6 +716,17 @@ async def test_a_refused_key_is_tried_twice_at_most() -> None:
     assert [call for call, _ in port.sent][3:] == [CallClass.CANCEL, CallClass.OTHER]
 
 
+async def test_many_refusals_of_a_bad_key_measure_once_per_second_at_most() -> None:
+    clock = ManualClock(NOW)
+    venue = p99(clock)
+    port = FakePort(lambda sent: tokens(int(clock.wall())) if b"wallet" in sent.target else reply(b"", 401))
+    for measured in (1, 2):
+        outcomes = await asyncio.gather(*(venue.cancel(key(), port) for _ in range(20)))
+        assert all(isinstance(outcome, Unauthorised) for outcome in outcomes)
+        assert [call for call, _ in port.sent].count(CallClass.OTHER) == measured
+        clock.advance(5)
+
+
 async def test_renew_tells_whether_the_measurement_was_news() -> None:
     clock = ManualClock(NOW)
     venue = p99(clock)

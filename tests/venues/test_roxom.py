@@ -668,6 +668,7 @@ REFUSALS = [
         Refused,
         Reason.REQUEST,
     ),
+    (reply({"code": "NOT_FOUND", "message": "x", "data": {}}, 404), Refused, Reason.REQUEST),
     (reply(b"", 405), Refused, Reason.REQUEST),
     (reply({"error": 400, "message": "cannot cancel"}, 400), Refused, Reason.ORDER),
     (reply({"error": {"code": 409, "message": "cannot cancel"}}, 409), Refused, Reason.ORDER),
