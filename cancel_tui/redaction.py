@@ -7,12 +7,47 @@ puts a filter at the root that replaces every registered secret value.
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, final
+from urllib.parse import quote
 
 HIDDEN = "[hidden]"
+_SHORTEST = 8
+"""Characters; a shorter value would hide innocent words."""
+_SHORTEST_LINE = 16
 
-_known: set[str] = set()
+
+class _Known:
+    """Every form in which a secret of this process could appear, longest first.
+
+    The tuple is replaced and never changed, because other threads read it while secrets are made.
+    """
+
+    def __init__(self) -> None:
+        self.forms: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+
+    def learn(self, value: str) -> None:
+        with self._lock:
+            forms = {*self.forms, *_forms(value)}
+            if len(forms) > len(self.forms):
+                self.forms = tuple(sorted(forms, key=lambda one: (-len(one), one)))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The value itself, escaped as JSON and in an address, and each line of one with several lines (PEM)."""
+    for form in (value, value.strip(), json.dumps(value)[1:-1], quote(value, safe="", errors="replace")):
+        if len(form) >= _SHORTEST:
+            yield form
+    lines = value.split()
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("-----"))
+
+
+_known = _Known()
 
 
 @final
@@ -23,8 +58,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        if len(value) >= 8:
-            _known.add(value)
+        _known.learn(value)
 
     def reveal(self) -> str:
         """The text itself. Name the reason at each call; never keep the result."""
@@ -57,23 +91,39 @@ class Secret:
 
 def redact(text: str) -> str:
     """The text with every secret value of this process replaced by `[hidden]`."""
-    for value in _known:
-        if value in text:
-            text = text.replace(value, HIDDEN)
+    for form in _known.forms:
+        if form in text:
+            text = text.replace(form, HIDDEN)
     return text
+
+
+def redacted(value: Any) -> Any:
+    """The same for everything that JSON can hold, keys included; other values become their redacted text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {redact(str(key)): redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(one) for one in value]
+    return redact(str(value))
 
 
 class RedactingFilter(logging.Filter):
     """Replaces secret values in log records, arguments and exception texts included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Render the record once, redacted; tracebacks are cut to the exception's class."""
-        message: Any = record.getMessage()
-        record.msg, record.args = redact(str(message)), None
+        """Render the record once, redacted; tracebacks are cut to the exception's class.
+
+        A filter runs outside the handler's own net, so a record that cannot be rendered must not raise.
+        """
+        try:
+            message = record.getMessage()
+        except Exception as error:
+            message = f"a log record that cannot be rendered ({type(error).__name__})"
         if record.exc_info and record.exc_info[0] is not None:
-            record.msg += f" ({record.exc_info[0].__name__})"
-            record.exc_info = None
-            record.exc_text = None
+            message += f" ({record.exc_info[0].__name__})"
+        record.msg, record.args = redact(message), None
+        record.exc_info = record.exc_text = record.stack_info = None
         return True
 
 
@@ -91,3 +141,15 @@ def install_log_net() -> None:
     for handler in root.handlers:
         if not any(isinstance(one, RedactingFilter) for one in handler.filters):
             handler.addFilter(net)
+
+
+def place_of(error: BaseException) -> str:
+    """Module and line of ours in which an error arose."""
+    found = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if str(name).startswith("cancel_tui"):
+            found = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _LONGEST = 400
@@ -48,3 +49,18 @@ def venue_text(raw: object) -> VenueText | None:
     if raw is None or raw == "":
         return None
     return VenueText(raw if isinstance(raw, str) else str(raw))
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()
+) -> list[str]:
+    """Lines of a plain table; columns in `right` are aligned to the right."""
+    cells = [list(head), *([literal(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(head))]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cancel_tui.cancels import Ending
-from cancel_tui.desk.desk import Slot
-from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey, iso, plain
-from cancel_tui.scope import Scope
-from cancel_tui.text import VenueText, literal
+from cancel_tui.desk.report import kill_json, order_json, scope_json, short, venue_json, verdict_line
+from cancel_tui.text import table
+
+__all__ = [
+    "document",
+    "kill_json",
+    "order_json",
+    "say",
+    "scope_json",
+    "short",
+    "table",
+    "venue_json",
+    "verdict_line",
+    "warn",
+]
 
 
 def say(text: str = "") -> None:
@@ -36,176 +42,3 @@ def _write(stream: Any, text: str) -> None:
 def document(value: Any) -> None:
     """One JSON document, ASCII only, so that no locale can break it."""
     say(json.dumps(value, ensure_ascii=True, indent=1))
-
-
-def _raw(text: VenueText | None) -> str | None:
-    return None if text is None else text.raw
-
-
-def order_json(order: Order) -> dict[str, Any]:
-    """The contract's order object."""
-    return {
-        "venue": order.venue,
-        "account": order.account,
-        "order_id": order.key.order_id,
-        "client_order_id": _raw(order.client_order_id),
-        "family": order.key.family.value,
-        "symbol": _raw(order.symbol),
-        "display_symbol": _raw(order.display_symbol),
-        "exchange": _raw(order.exchange),
-        "side": order.side.value if order.side else None,
-        "type": order.type.value,
-        "time_in_force": _raw(order.time_in_force),
-        "price": plain(order.price),
-        "trigger_price": plain(order.trigger_price),
-        "quantity": plain(order.quantity),
-        "filled": plain(order.filled),
-        "remaining": plain(order.remaining),
-        "average_price": plain(order.average_price),
-        "fee": plain(order.fee),
-        "reduce_only": order.reduce_only,
-        "status": order.status.value,
-        "venue_status": _raw(order.venue_status),
-        "source": _raw(order.source),
-        "created_at": iso(order.created_at),
-        "updated_at": iso(order.updated_at),
-    }
-
-
-def venue_json(slot: Slot, now: float) -> dict[str, Any]:
-    """The contract's venue object of `orders --json`."""
-    offset = slot.venue.clock_offset if slot.venue else None
-    return {
-        "venue": slot.name,
-        "kind": slot.settings.kind,
-        "state": slot.state_at(now).value,
-        "complete": slot.complete,
-        "error": slot.error,
-        "blind_spots": list(slot.all_blind_spots),
-        "clock_offset_ms": None if offset is None else round(offset * 1000),
-    }
-
-
-def scope_json(scope: Scope) -> dict[str, Any]:
-    """The scope as it was typed."""
-    names = ("venue", "account", "symbol", "side", "exchange")
-    found: dict[str, Any] = {name: list(scope.raw.get(name, [])) for name in names}
-    if scope.older_than is not None:
-        found["older_than"] = iso(scope.older_than)
-    if scope.keys is not None:
-        found["order_id"] = [key.shown_id for key in sorted(scope.keys)]
-    if scope.keep_protective:
-        found["keep_protective"] = True
-    return found
-
-
-def track_json(track: Track) -> dict[str, Any]:
-    """The contract's order object of `kill --json`."""
-    outcome = track.outcome
-    order = track.order
-    filled = track.filled
-    if outcome is Ending.OPEN:
-        filled = order.filled if order else None
-    elif outcome in (Ending.GONE, Ending.UNKNOWN):
-        filled = None
-    return {
-        "venue": track.key.venue,
-        "account": track.key.account or (order.account if order else None),
-        "order_id": track.key.order_id,
-        "family": track.key.family.value,
-        "symbol": _raw(order.symbol) if order else None,
-        "outcome": outcome.value,
-        "filled": plain(filled),
-        "last_seen_filled": plain(track.last_seen_filled),
-        "newcomer": track.newcomer,
-        "attempts": track.attempts,
-        "requested_at": iso(track.requested_wall),
-        "acknowledged_at": iso(track.acknowledged_wall),
-        "confirmed_at": iso(track.confirmed_wall),
-        "message": track.message,
-    }
-
-
-def _unreadable_json(order: Order) -> dict[str, Any]:
-    return {
-        **track_json(Track(order.key, order)),
-        "outcome": Ending.UNKNOWN.value,
-        "last_seen_filled": plain(order.filled),
-        "message": "a field of the scope cannot be read: the order was not touched",
-    }
-
-
-def kill_json(kill: Kill) -> dict[str, Any]:
-    """The contract's document of `kill --json` and `cancel --json`."""
-    orders = [track_json(track) for track in kill.tracks()]
-    for run in kill.runs.values():
-        orders += [_unreadable_json(order) for order in run.engine.unreadable.values()]
-    return {
-        "kill_id": kill.kill_id,
-        "scope": scope_json(kill.scope),
-        "unmatched": kill.unmatched,
-        "reason": kill.reason,
-        "started_at": iso(kill.started_wall),
-        "finished_at": iso(kill.finished_wall),
-        "verdict": kill.verdict.value,
-        "venues": [
-            {
-                "venue": one.venue,
-                "verdict": one.verdict.value,
-                "requests": one.requests,
-                "throttled": one.throttled,
-                "error": one.error,
-                "blind_spots": list(one.blind_spots),
-            }
-            for one in kill.results()
-        ],
-        "orders": orders,
-    }
-
-
-def table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()
-) -> list[str]:
-    """Lines of a plain table; columns in `right` are aligned to the right."""
-    cells = [list(head), *([literal(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(head))]
-    return [
-        "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def short(key: OrderKey) -> str:
-    """An order for a sentence."""
-    return f"{key.venue} {literal(key.shown_id, 40)}"
-
-
-def verdict_line(kill: Kill) -> str:
-    """The verdict in one line, blind spots on it."""
-    verdict = kill.verdict
-    tracks = kill.tracks()
-    seconds = (kill.finished_wall or kill.started_wall) - kill.started_wall
-    if verdict is Verdict.FLAT:
-        spots = sorted({f"{one.venue}: {code}" for one in kill.results() for code in one.blind_spots})
-        words = f"FLAT EXCEPT {', '.join(spots)}" if spots else "FLAT"
-        return f"{words}   ({len(tracks)} orders, {seconds:.1f} s)"
-    if verdict is Verdict.NOT_FLAT:
-        live = sum(track.outcome is Ending.OPEN for track in tracks)
-        return f"NOT FLAT   {live} known to be still live"
-    why = [f"{one.venue}: {one.error or one.verdict.value}" for one in kill.results() if one.error]
-    if kill.unmatched:
-        why.append(f"nothing matched {', '.join(kill.unmatched)}")
-    why += [
-        f"{venue_unknown} unknown on {name}"
-        for name, run in kill.runs.items()
-        if (venue_unknown := sum(track.outcome is Ending.UNKNOWN for track in run.engine.tracks.values()))
-    ]
-    why += [
-        f"{len(run.engine.unreadable)} unreadable on {name}"
-        for name, run in kill.runs.items()
-        if run.engine.unreadable
-    ]
-    return "NOT PROVEN   " + literal("; ".join(why) or "the lists were not completed")

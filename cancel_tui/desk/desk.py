@@ -184,9 +184,11 @@ class Desk:
         recent = [part for part in slot.parts if not part.past]
         past = [part for part in slot.parts if part.past]
         outcomes = await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in recent))
+        self._listed(slot, outcomes, spots, now, whole=not past)
         if deep and past and any(isinstance(one, Answered) for one in outcomes):
+            # Older windows come second: what is new is shown, and counts as listed, while they are read.
             outcomes += await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in past))
-        self._listed(slot, outcomes, spots, now, whole=deep or not past)
+            self._listed(slot, outcomes, spots, now, whole=True)
 
     async def _list_part(self, slot: Slot, part: Part, urgency: Urgency, tally: Tally) -> Outcome[PartList]:
         if slot.venue is None or slot.lane is None:
@@ -225,7 +227,8 @@ class Desk:
         slot.error = (
             describe(failures[0]) if failures else (f"the list is incomplete: {note}" if note else None)
         )
-        slot.complete = not failures and note is None and all(one.complete for one in good)
+        fine = not failures and note is None and all(one.complete for one in good)
+        slot.complete = fine and (whole or slot.full_at is not None)
         if not failures:
             slot.listed_at = begun
             if whole:

@@ -153,6 +153,7 @@ class Engine:
     def __post_init__(self) -> None:
         self.proof = Proof(self.aim.settle)
         self.deadline = self.aim.deadline
+        self.hold = self.aim.hold
         self.parts: tuple[Part, ...] = ()
         self.last_cancel = -inf
         self.flat_at: float | None = None
@@ -835,7 +836,7 @@ class Engine:
     def _hold_until(self) -> float:
         if self._released or self.flat_at is None:
             return -inf if self._released else inf
-        return (self.first_flat_at or self.flat_at) + self.aim.hold
+        return (self.first_flat_at or self.flat_at) + self.hold
 
     def release(self) -> None:
         """End a hold: the next flat is the last word."""
@@ -844,7 +845,7 @@ class Engine:
     def done(self, now: float) -> bool:
         """Whether nothing more is to be started; what is in flight may still come back."""
         if self.flat:
-            return self._released or self.aim.hold <= 0 or now >= self._hold_until()
+            return self._released or self.hold <= 0 or now >= self._hold_until()
         if self._unauthorised >= 3:
             return True
         if self.aim.by_id and self._all_told():

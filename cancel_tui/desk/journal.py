@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
+import heapq
 import json
 import os
 import queue
@@ -22,7 +24,7 @@ from typing import Any
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import iso
-from cancel_tui.redaction import redact
+from cancel_tui.redaction import redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
@@ -45,8 +47,10 @@ class Journal:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._file: int | None = None
+        self._size = 0
         self._previous = _GENESIS
         self._sequence = 0
+        self._lost = 0
         self.trouble: str | None = None
         """Why the last record could not be written; None while all is well."""
         self.path: Path | None = None
@@ -63,7 +67,8 @@ class Journal:
         if self._folder is None:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._put(kind, facts, sync=sync, done=done)
+        if not self._put(kind, facts, sync=sync, done=done):
+            return
         try:
             await asyncio.wait_for(done, LONGEST_WAIT)
         except TimeoutError:
@@ -71,59 +76,92 @@ class Journal:
 
     def close(self, seconds: float = 1.0) -> None:
         """Write what is queued and close, waiting at most that long."""
-        if self._thread is not None:
+        thread = self._thread
+        if thread is not None:
             self._queue.put(None)
-            self._thread.join(seconds)
-            self._thread = None
+            thread.join(seconds)
+            if not thread.is_alive():
+                self._thread = None
 
     def _put(
         self, kind: str, facts: dict[str, Any], *, sync: bool, done: asyncio.Future[None] | None
-    ) -> None:
+    ) -> bool:
         if self._folder is None:
-            return
+            return False
         if self._thread is None:
-            self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
-            self._thread.start()
-        record = {"at": iso(self._clock.wall()), "kind": kind, **facts}
+            thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                self.trouble = "no thread for the journal could be started"
+                self._lost += 1
+                return False
+            self._thread = thread
+        record = {**facts, "at": iso(self._clock.wall()), "kind": kind}
         self._queue.put(_Entry(record, sync, done))
+        return True
 
     def _write_all(self) -> None:
-        while True:
-            entry = self._queue.get()
-            if entry is None:
-                break
+        while (entry := self._queue.get()) is not None:
+            before = self._sequence
             try:
                 self._write(entry)
                 self.trouble = None
-            except OSError as error:
-                self.trouble = error.strerror or type(error).__name__
+            except Exception as error:
+                # The thread outlives every fault: a record that it cannot write must not cost the next one.
+                self.trouble = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+                if self._sequence == before:
+                    self._lost += 1
+                self._undo()
             if entry.done is not None:
                 with contextlib.suppress(RuntimeError):
                     entry.done.get_loop().call_soon_threadsafe(_finish, entry.done)
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.fsync(self._file)
+            with contextlib.suppress(OSError):
                 os.close(self._file)
             self._file = None
 
     def _write(self, entry: _Entry) -> None:
         if self._file is None:
-            if self.path is None:
-                return
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-            self._file = os.open(self.path, flags, 0o600)
-        body = {"seq": self._sequence, "prev": self._previous, **entry.record}
-        text = redact(json.dumps(body, ensure_ascii=True, separators=(",", ":"), default=str))
+            self._open()
+        if self._lost:
+            gap = {"at": iso(self._clock.wall()), "kind": "journal_gap", "lost": self._lost}
+            self._append(gap)
+            self._lost = 0
+        self._append(entry.record)
+        if entry.sync and self._file is not None:
+            os.fsync(self._file)
+
+    def _open(self) -> None:
+        if self.path is None:
+            return
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        self._file = os.open(self.path, flags, 0o600)
+
+    def _append(self, record: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        facts = redacted(record)
+        body = {"seq": self._sequence, "prev": self._previous, "at": facts["at"], "kind": facts["kind"]}
+        text = json.dumps({**body, **facts, **body}, ensure_ascii=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()
         line = f'{text[:-1]},"hash":"{digest}"}}\n'.encode()
         written = os.write(self._file, line)
         if written != len(line):
-            raise OSError("the disk took only a part of a record")
+            raise OSError(errno.ENOSPC, "the disk took only a part of a record")
+        self._size += written
         self._previous = digest
         self._sequence += 1
-        if entry.sync:
-            os.fsync(self._file)
+
+    def _undo(self) -> None:
+        """Take back what is left of a record that was written in part, so that the chain goes on."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._size)
 
 
 def _finish(done: asyncio.Future[None]) -> None:
@@ -137,21 +175,25 @@ class Fault:
 
     file: str
     line: int
-    """Counted from 1."""
+    """Counted from 1; 0 where the file as a whole cannot be read."""
     why: str
 
 
 def read_journal(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every readable record of every file, merged by time: file name and record."""
-    merged: list[tuple[str, int, str, dict[str, Any]]] = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in _lines(path):
-            with contextlib.suppress(ValueError):
-                record = json.loads(line)
-                if isinstance(record, dict):
-                    merged.append((str(record.get("at")), int(record.get("seq", 0)), path.name, record))
-    for _, _, name, record in sorted(merged, key=lambda one: one[:3]):
-        yield name, record
+    """Every readable record of every file, merged by time: file name and record.
+
+    Within one file the order is the file's own, whatever the wall clock did meanwhile.
+    """
+    files = [_records(path) for path in sorted(folder.glob("*.jsonl"))]
+    yield from heapq.merge(*files, key=lambda one: str(one[1].get("at")))
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line in _lines(path) or ():
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict):
+                yield path.name, record
 
 
 def verify_journal(folder: Path) -> tuple[int, list[Fault]]:
@@ -163,8 +205,12 @@ def verify_journal(folder: Path) -> tuple[int, list[Fault]]:
     faults: list[Fault] = []
     for path in sorted(folder.glob("*.jsonl")):
         previous = _GENESIS
-        for index, line in enumerate(_lines(path)):
-            why = _check(line, index, previous)
+        lines = _lines(path)
+        if lines is None:
+            faults.append(Fault(path.name, 0, "cannot be read"))
+            continue
+        for index, line in enumerate(lines):
+            why = _check(line, index, previous, last=index == len(lines) - 1)
             if why:
                 faults.append(Fault(path.name, index + 1, why))
                 break
@@ -173,23 +219,26 @@ def verify_journal(folder: Path) -> tuple[int, list[Fault]]:
     return good, faults
 
 
-def _check(line: bytes, index: int, previous: str) -> str | None:
-    if not line.endswith(b"}"):
+def _check(line: bytes, index: int, previous: str, *, last: bool) -> str | None:
+    if last and not line.endswith(b"}"):
         return "an unfinished record: the process was ended while it wrote"
     try:
-        record = json.loads(line)
+        whole = line.decode()
+        record = json.loads(whole)
         digest = record["hash"]
-        text = line.decode()[: -len(f',"hash":"{digest}"}}')] + "}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "no readable record"
-    if hashlib.sha256(text.encode()).hexdigest() != digest:
+    tail = f',"hash":"{digest}"}}'
+    text = whole.removesuffix(tail) + "}"
+    if not whole.endswith(tail) or hashlib.sha256(text.encode()).hexdigest() != digest:
         return "the record was altered"
     if record.get("prev") != previous or record.get("seq") != index:
         return "a record before this one was removed, added or moved"
     return None
 
 
-def _lines(path: Path) -> list[bytes]:
-    with contextlib.suppress(OSError):
+def _lines(path: Path) -> list[bytes] | None:
+    try:
         return path.read_bytes().splitlines()
-    return []
+    except OSError:
+        return None

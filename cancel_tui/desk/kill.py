@@ -149,7 +149,7 @@ class VenueRun:
 
     async def _list(self) -> None:
         begun = self._clock.monotonic()
-        parts = await self._safe(self.venue.parts(self._port(what="parts")))
+        parts = await self._safe(self.venue.parts(self._port()))
         if not isinstance(parts, Answered):
             self.engine.took_list(begun, {}, parts, *self._now())
             return
@@ -174,7 +174,7 @@ class VenueRun:
         while queue and wanted and pages < _MAX_CLOSED_PAGES:
             query = queue.pop(0)
             pages += 1
-            outcome = await self._safe(self.venue.closed_page(query, self._port(what="closed")))
+            outcome = await self._safe(self.venue.closed_page(query, self._port()))
             if not isinstance(outcome, Answered):
                 break
             found += outcome.value.orders
@@ -259,6 +259,16 @@ class Kill:
         self.revision += 1
         for watcher in list(self.watchers):
             watcher()
+
+    @property
+    def holding(self) -> bool:
+        """Whether it goes on sweeping after flat."""
+        return self.finished_wall is None and any(run.engine.hold > 0 for run in self.runs.values())
+
+    def hold(self) -> None:
+        """Go on sweeping after flat until released; without effect once the kill is over."""
+        for run in self.runs.values():
+            run.engine.hold = float("inf")
 
     def release(self) -> None:
         """End the hold on every venue."""

@@ -16,7 +16,12 @@ from cancel_tui.settings import Budget
 
 _MARGIN = 0.05
 """Seconds added to each window, for clocks that tick differently."""
+_TRIP = 1.0
+"""Seconds between the sending by another process, which is all that it tells us, and the arrival."""
 _LONGEST_BACKOFF = 30.0
+_SHORTEST_BACKOFF = 0.2
+"""Seconds, for a venue that says 429 and asks to wait for nothing."""
+_MOST_DOUBLINGS = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -42,13 +47,16 @@ class Pace:
 
     def remember(self, taken: float) -> None:
         """Count a request that another process sent."""
-        self._tickets.append(Ticket(taken, taken))
+        self._tickets.append(Ticket(taken, taken + _TRIP))
         self._tickets = deque(sorted(self._tickets, key=lambda one: one.taken))
 
     def left(self, now: float) -> float:
         """How many requests could leave right now; infinity without a budget."""
         self._forget(now)
-        return inf if self.budget is None else max(0, self.budget.count - len(self._tickets))
+        if self.budget is None:
+            return inf
+        held = sum(self._back(one) > now for one in self._tickets)
+        return max(0, self.budget.count - held)
 
     def earliest(self, now: float, reserve: int = 0) -> float:
         """When a request may leave: `now` or before it means at once, infinity means after an answer.
@@ -67,11 +75,12 @@ class Pace:
 
     def _free_again(self, index: int) -> float:
         """When the ticket that is `index` + 1 th to come back comes back."""
-        if self.budget is None:
-            return -inf
-        window = self.budget.seconds + _MARGIN
-        backs = sorted(inf if one.settled is None else one.settled + window for one in self._tickets)
-        return backs[index]
+        return sorted(self._back(one) for one in self._tickets)[index]
+
+    def _back(self, ticket: Ticket) -> float:
+        """When the unit of a ticket may be spent again; infinity while it is in flight."""
+        window = self.budget.seconds if self.budget else 1.0
+        return inf if ticket.settled is None else ticket.settled + window + _MARGIN
 
     def take(self, now: float) -> Ticket:
         """Count one request that leaves now."""
@@ -89,17 +98,17 @@ class Pace:
     def throttled(self, now: float, retry_after: float | None) -> float:
         """The venue said 429: wait as it says, else 1, 2, 4 … 30 s with jitter. Returns until when.
 
-        Without a documented budget the rate is halved and grows again with success.
+        Without a documented budget the rate is halved and grows again with success. Many requests that
+        were in flight together and come back throttled together are one lesson, not many.
         """
         if now >= self._blocked_until:
             self._strikes += 1
-        backoff = min(_LONGEST_BACKOFF, 2.0 ** (self._strikes - 1)) * self._random.uniform(0.8, 1.2)
-        self._blocked_until = max(
-            self._blocked_until, now + (backoff if retry_after is None else retry_after)
-        )
-        if self.budget is None:
-            recent = sum(one.taken > now - 1.0 for one in self._tickets)
-            self._rate = max(0.5, (self._rate or max(1, recent)) / 2)
+            if self.budget is None:
+                recent = sum(one.taken > now - 1.0 for one in self._tickets)
+                self._rate = max(0.5, (self._rate or max(1, recent)) / 2)
+        doubled = min(_LONGEST_BACKOFF, 2.0 ** min(max(self._strikes - 1, 0), _MOST_DOUBLINGS))
+        wait = doubled * self._random.uniform(0.8, 1.2) if retry_after is None else retry_after
+        self._blocked_until = max(self._blocked_until, now + max(wait, _SHORTEST_BACKOFF))
         self._good = 0
         return self._blocked_until
 
@@ -113,11 +122,7 @@ class Pace:
                 self._rate = None
 
     def _forget(self, now: float) -> None:
-        window = (self.budget.seconds if self.budget else 1.0) + _MARGIN
-        while self._tickets:
-            first = self._tickets[0]
-            if first.settled is None or first.settled + window > now:
-                break
+        while self._tickets and self._back(self._tickets[0]) <= now:
             self._tickets.popleft()
 
 

@@ -68,6 +68,7 @@ class Proof:
                 self.proven.pop(part.id, None)
             elif reading.complete:
                 self.proven[part.id] = reading.begun
+        begun = min([begun, *(reading.begun for reading in readings.values())])
         empty = begun > last_cancel and all(
             self._empty(part, readings.get(part.id), last_cancel) for part in all_parts
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,18 +61,22 @@ class SendMemory:
         whole = data[: data.rfind(b"\n") + 1]
         self._read[path] = done + len(whole)
         for line in whole.splitlines():
-            name, _, moment = line.partition(b" ")
-            with contextlib.suppress(ValueError):
-                yield CallClass(name.decode("ascii", "replace")), float(moment)
+            sent = _read_line(line)
+            if sent is not None:
+                yield sent
 
     def add(self, call: CallClass, wall: float) -> None:
         """Remember one send. A disk that refuses is no reason not to send."""
         if self._own is None:
             return
         with contextlib.suppress(OSError):
+            if self._handle is not None and os.fstat(self._handle).st_nlink == 0:
+                # Another process took the file for one that nobody uses any more.
+                self.close()
             if self._handle is None:
                 self._own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+                flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
                 self._handle = os.open(self._own, flags, 0o600)
             os.write(self._handle, f"{call.value} {wall:.3f}\n".encode())
 
@@ -81,3 +86,13 @@ class SendMemory:
             with contextlib.suppress(OSError):
                 os.close(self._handle)
             self._handle = None
+
+
+def _read_line(line: bytes) -> tuple[CallClass, float] | None:
+    """Class and time of one line; None for a line that a crash, a full disk or a stranger left."""
+    name, _, moment = line.partition(b" ")
+    try:
+        call, wall = CallClass(name.decode("ascii", "replace")), float(moment)
+    except ValueError:
+        return None
+    return (call, wall) if math.isfinite(wall) else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cancel_tui.cancels import Ending, Event, Stage, step
-from cancel_tui.orders import Order, OrderKey, OrderStatus
+from cancel_tui.orders import Order, OrderKey, OrderStatus, OrderType
 
 _ENDINGS = {
     OrderStatus.CANCELED: Ending.CANCELED,
@@ -46,6 +46,7 @@ class Track:
     requested_wall: float | None = None
     acknowledged_wall: float | None = None
     confirmed_wall: float | None = None
+    """When the venue's word for its end arrived."""
     ending: Ending | None = None
     filled: Decimal | None = None
     """The venue's last word."""
@@ -57,10 +58,12 @@ class Track:
     def apply(self, event: Event, now: float) -> None:
         """Take one step of the table."""
         stage = step(self.stage, event)
-        if stage is not self.stage:
-            self.stage, self.since = stage, now
-            if stage not in (Stage.ENDED, Stage.GONE):
-                self.ending = None
+        if stage is self.stage:
+            return
+        if self.stage.settled:
+            # What was concluded about it turned out to be wrong; its numbers go with it.
+            self.ending = self.filled = self.confirmed_wall = None
+        self.stage, self.since = stage, now
 
     def describe(self, order: Order) -> None:
         """Keep a newer description; what it leaves out stays known."""
@@ -69,22 +72,34 @@ class Track:
             self.last_seen_filled = order.filled
 
     def end(self, order: Order, now: float, wall: float) -> None:
-        """The venue's own terminal word for this order."""
+        """The venue's own terminal word for this order; any other word is no end and changes nothing."""
+        ending = _ENDINGS.get(order.status)
+        if ending is None:
+            return
         self.describe(order)
         self.apply(Event.SEEN_END, now)
         self.sighted = False
-        self.ending = _ENDINGS.get(order.status)
-        self.filled = self.last_seen_filled if order.filled is None else order.filled
+        self.ending = ending
+        self.filled = self._last_word(order)
         self.confirmed_wall = self.confirmed_wall or wall
+
+    def _last_word(self, order: Order) -> Decimal | None:
+        """The filled quantity that goes with an end; by the mere word `filled`, all of it."""
+        if order.filled is not None:
+            return order.filled
+        if order.status is OrderStatus.FILLED:
+            return self.order.quantity if self.order is not None else None
+        return self.last_seen_filled
 
     def see(self, order: Order, begun: float, now: float) -> None:
         """A list or read-back begun at `begun` shows it live or pending; older evidence changes nothing."""
         if self.ended_at is not None and begun < self.ended_at:
             return
-        if self.stage is Stage.SENT:
-            self.describe(order)
+        if self.stage is Stage.ENDED and begun < self.since:
             return
         self.describe(order)
+        if self.stage is Stage.SENT:
+            return
         pending = order.status is OrderStatus.PENDING_CANCEL
         self.apply(Event.SEEN_PENDING if pending else Event.SEEN_LIVE, now)
         self.sighted = not pending
@@ -103,18 +118,23 @@ class Track:
 
 
 def merge(old: Order, new: Order) -> Order:
-    """The newer description, with the older one's values where the newer is silent."""
+    """The newer description, with the older one's values where the newer is silent.
+
+    What moves with the status and the fill is not carried over where those have changed.
+    """
     fields = {
-        name: getattr(old, name)
+        name: value
         for name in Order.__dataclass_fields__
-        if name != "key" and getattr(new, name) is None and getattr(old, name) is not None
+        if getattr(new, name) is None and (value := getattr(old, name)) is not None
     }
-    if new.type.value == "unknown" and old.type is not new.type:
+    if new.status is not old.status:
+        fields.pop("venue_status", None)
+    if new.type is OrderType.UNKNOWN and old.type is not new.type:
         fields["type"] = old.type
-    if not fields:
-        return new
-    values = {name: getattr(new, name) for name in Order.__dataclass_fields__}
-    return Order(**{**values, **fields})
+    if "remaining" in fields and new.filled is not None and new.filled != old.filled:
+        quantity = new.quantity if new.quantity is not None else old.quantity
+        fields["remaining"] = None if quantity is None else max(quantity - new.filled, Decimal(0))
+    return replace(new, **fields) if fields else new
 
 
 def urgency(track: Track) -> tuple[int, Decimal, str]:

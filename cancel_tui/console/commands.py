@@ -1,0 +1,149 @@
+"""The one registry of commands: footer, help, palette, keymap and the README's key table come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cancel_tui.settings import SettingsError
+
+
+class Guard(StrEnum):
+    """What stands between a key and its effect."""
+
+    NONE = "at once"
+    CONFIRM = "after Enter"
+    WORD = "after the typed word"
+
+
+class Where(StrEnum):
+    """On which screens a command is at home."""
+
+    GRID = "grid"
+    ARMED = "armed"
+    BOARD = "board"
+    EVERYWHERE = "everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that a user can do."""
+
+    id: str
+    keys: tuple[str, ...]
+    """Textual's key names; the first is shown."""
+    label: str
+    """One or two words for the footer."""
+    help: str
+    """One sentence."""
+    where: Where = Where.GRID
+    guard: Guard = Guard.NONE
+    cancels: bool = False
+    """Whether it sends cancels, so that `--read-only` refuses it."""
+    footer: bool = True
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("cancel", ("x",), "Cancel", "Cancel the order under the cursor.", cancels=True),
+    Command("mark", ("space",), "Mark", "Mark the order under the cursor, or unmark it."),
+    Command(
+        "cancel_marked",
+        ("X",),
+        "Cancel marked",
+        "Cancel every marked order; without marks, every order that the filter shows.",
+        guard=Guard.CONFIRM,
+        cancels=True,
+    ),
+    Command("filter", ("slash",), "Filter", "Show only orders that hold every word you type."),
+    Command("sort", ("o",), "Order by", "Sort by the next column."),
+    Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
+    Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
+    Command("board", ("b",), "Kill board", "Show the last kill.", footer=False),
+    Command(
+        "kill",
+        ("ctrl+k", "f12"),
+        "KILL",
+        "Arm the emergency cancel-all: shows what would go, then asks for the typed word.",
+        Where.EVERYWHERE,
+        Guard.WORD,
+        cancels=True,
+    ),
+    Command("help", ("question_mark", "f1"), "Help", "Every key and every sign, on one screen."),
+    Command(
+        "quit", ("ctrl+q",), "Quit", "Leave; waits for cancels in flight.", Where.EVERYWHERE, footer=False
+    ),
+    Command("scope_venue", ("v",), "venue", "Narrow the scope to the next venue.", Where.ARMED),
+    Command("scope_symbol", ("y",), "symbol", "Narrow the scope to the next symbol.", Where.ARMED),
+    Command("scope_buys", ("b",), "buys", "Only buy orders.", Where.ARMED),
+    Command("scope_sells", ("s",), "sells", "Only sell orders.", Where.ARMED),
+    Command("scope_filter", ("f",), "filter", "Only what the grid's filter shows.", Where.ARMED),
+    Command("scope_marked", ("m",), "marked", "Only the marked orders.", Where.ARMED),
+    Command("scope_all", ("a",), "all", "Everything again.", Where.ARMED),
+    Command(
+        "keep_protective",
+        ("p",),
+        "protective",
+        "Keep or take stop and take-profit orders.",
+        Where.ARMED,
+    ),
+    Command("widen", ("w",), "wider", "Take the venue's whole cancel-all, where it is faster.", Where.ARMED),
+    Command("back", ("escape",), "Back", "Back to the grid; a running kill goes on.", Where.BOARD),
+    Command("hold", ("h",), "Hold flat", "Go on sweeping after flat, until released.", Where.BOARD),
+    Command("release", ("r",), "Release", "End the hold.", Where.BOARD),
+)
+
+BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
+SCOPE_KEYS = frozenset(command.keys[0] for command in COMMANDS if command.where is Where.ARMED)
+"""Letters that narrow the scope on the armed screen; the typed word must not begin with one."""
+
+_SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc", "ctrl+k": "^K", "ctrl+q": "^Q", "f12": "F12"}
+
+
+def shown_key(key: str) -> str:
+    """A key as a person reads it."""
+    return _SHOWN.get(key, key)
+
+
+class Keymap:
+    """The registry with the user's own keys."""
+
+    def __init__(self, own: Mapping[str, str]) -> None:
+        self.keys = {command.id: command.keys for command in COMMANDS}
+        for command_id, key in own.items():
+            if command_id not in BY_ID:
+                raise SettingsError(f"[console.keys] {command_id}: no such command; see the help screen")
+            self.keys[command_id] = (key,)
+        seen: dict[tuple[Where, str], str] = {}
+        for command in COMMANDS:
+            for key in self.keys[command.id]:
+                rooms = list(Where) if command.where is Where.EVERYWHERE else [command.where]
+                for room in rooms:
+                    other = seen.setdefault((room, key), command.id)
+                    if other != command.id:
+                        raise SettingsError(f"[console.keys] {command.id}: {key} is the key of {other}")
+
+    def command_for(self, key: str, where: Where) -> Command | None:
+        """The command of a key on a screen."""
+        for command in COMMANDS:
+            if command.where in (where, Where.EVERYWHERE) and key in self.keys[command.id]:
+                return command
+        return None
+
+    def hints(self, where: Where) -> list[tuple[str, str]]:
+        """Key and label for the footer of a screen."""
+        return [
+            (shown_key(self.keys[one.id][0]), one.label)
+            for one in COMMANDS
+            if one.footer and one.where in (where, Where.EVERYWHERE)
+        ]
+
+
+def key_table() -> list[str]:
+    """The README's table of keys, in Markdown."""
+    lines = ["| Key | Does | Guard |", "|---|---|---|"]
+    for one in COMMANDS:
+        keys = ", ".join(f"`{shown_key(key)}`" for key in one.keys)
+        place = {Where.ARMED: "armed: ", Where.BOARD: "kill board: "}.get(one.where, "")
+        lines.append(f"| {keys} | {place}{one.help} | {one.guard.value} |")
+    return lines

@@ -1,0 +1,83 @@
+"""What a kill would do, before anything is sent: counts, notionals, method, expected time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
+
+from cancel_tui.orders import Order, Side
+from cancel_tui.scope import Match, Scope
+from cancel_tui.venues.base import CallClass, Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePreview:
+    """One line of the armed preview."""
+
+    venue: str
+    orders: int
+    buys: int
+    sells: int
+    protective: int
+    """Stop and take-profit orders in scope."""
+    native: bool
+    """Whether the venue's own cancel-all will be used."""
+    seconds: float | None
+    """About how long it will take; None where nothing can be said."""
+    wider: int | None = None
+    """How many orders the venue's cancel-all would take, where it is much faster than this scope allows."""
+    notional: Mapping[str, Decimal] | None = None
+    """Per quote currency; orders without a price are not in it."""
+    unpriced: int = 0
+
+
+def preview(
+    venue: str, orders: Iterable[Order], scope: Scope, capabilities: Capabilities | None
+) -> VenuePreview:
+    """The preview of one venue from the orders that its lists hold."""
+    everything = list(orders)
+    lacks = capabilities.lacks if capabilities else frozenset()
+    inside = [order for order in everything if scope.match(order, lacks) is Match.YES]
+    native = bool(
+        capabilities
+        and capabilities.cancel_all
+        and scope.native
+        and (not scope.symbols or capabilities.cancel_all_symbol)
+    )
+    seconds = None if capabilities is None else expected_seconds(len(inside), capabilities, native=native)
+    wider = None
+    if capabilities and capabilities.cancel_all and not native and seconds is not None and seconds > 10:
+        wider = len(everything)
+    totals: dict[str, Decimal] = {}
+    unpriced = 0
+    for order in inside:
+        if order.notional is None or order.quote is None:
+            unpriced += 1
+        else:
+            totals[order.quote] = totals.get(order.quote, Decimal(0)) + order.notional
+    return VenuePreview(
+        venue,
+        len(inside),
+        sum(order.side is Side.BUY for order in inside),
+        sum(order.side is Side.SELL for order in inside),
+        sum(order.type.protective for order in inside),
+        native,
+        seconds,
+        wider,
+        totals,
+        unpriced,
+    )
+
+
+def expected_seconds(count: int, capabilities: Capabilities, *, native: bool) -> float:
+    """About how long a kill of `count` orders takes: the cancels within their budget, then two lists."""
+    lists = 2.0
+    if native or count == 0:
+        return lists
+    budget = capabilities.budgets.get(CallClass.CANCEL)
+    rounds = count / max(1, capabilities.connections) * 0.1
+    if budget is None or count <= budget.count:
+        return lists + rounds
+    return lists + max(rounds, (ceil(count / budget.count) - 1) * budget.seconds)
