@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -164,18 +165,24 @@ def quote_of(symbol: str) -> str | None:
 
 
 _LARGEST_EXPONENT = 60
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 def amount(value: object) -> Decimal | None:
     """A venue's number as Decimal: decimal string, JSON number or Decimal. None for anything else.
 
     Not a number, infinities and magnitudes beyond 60 digits either way are None as well: they are no
-    amounts, and written out they would fill the memory.
+    amounts, and written out they would fill the memory. Digits grouped by `_` or written in another script
+    are no amount that a venue documents.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
+    if isinstance(value, str):
+        value = value.strip()
+        if not _NUMBER.fullmatch(value):
+            return None
     try:
-        parsed = Decimal(value.strip() if isinstance(value, str) else value)
+        parsed = Decimal(value)
     except InvalidOperation:
         return None
     exponent = parsed.as_tuple().exponent
@@ -197,4 +204,4 @@ def iso(seconds: float | None) -> str | None:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

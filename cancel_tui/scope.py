@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from cancel_tui.orders import Order, OrderKey, Side
+from cancel_tui.orders import Family, Order, OrderKey, OrderType, Side
 
 
 class Match(Enum):
@@ -31,7 +31,7 @@ class Scope:
     keys: frozenset[OrderKey] | None = None
     """A frozen list of orders (marked, filtered or named); it never grows by newcomers."""
     keep_protective: bool = False
-    """Leave stop and take-profit orders alone."""
+    """Leave stop and take-profit orders alone, and what may be one because its type cannot be read."""
     raw: dict[str, list[str]] = field(default_factory=dict, hash=False, compare=False)
     """The values as they were typed, for reports."""
 
@@ -51,14 +51,13 @@ class Scope:
             return Match.NO
         if self.keys is not None and order.key not in self.keys:
             return Match.NO
-        if self.keep_protective and order.type.protective:
-            return Match.NO
         answers = (
             _within(self.accounts, order.account, "account" in lacks),
             _within(self.symbols, order.symbol.raw if order.symbol else None, False),
             _within(self.exchanges, order.exchange.raw if order.exchange else None, "exchange" in lacks),
             _side(self.sides, order.side),
             _age(self.older_than, order.created_at),
+            _expendable(self.keep_protective, order),
         )
         if Match.NO in answers:
             return Match.NO
@@ -109,6 +108,14 @@ def _age(before: float | None, created: float | None) -> Match:
     if created is None:
         return Match.UNREADABLE
     return Match.YES if created <= before else Match.NO
+
+
+def _expendable(keep_protective: bool, order: Order) -> Match:
+    if not keep_protective:
+        return Match.YES
+    if order.type.protective or order.key.family is Family.STOP:
+        return Match.NO
+    return Match.UNREADABLE if order.type is OrderType.UNKNOWN else Match.YES
 
 
 def fold(values: Iterable[str]) -> frozenset[str]:

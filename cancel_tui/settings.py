@@ -6,29 +6,45 @@ whole file has been found good.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+from cancel_tui.settings_table import (
+    LIMIT_NAMES,
+    Budget,
+    SettingsError,
+    Table,
+    address,
+    header_name,
+    is_loopback,
+    limits,
+    parse_budget,
+    plain_path,
+)
+
+__all__ = [
+    "KINDS",
+    "LIMIT_NAMES",
+    "PATH_NAMES",
+    "PRACTICE",
+    "Budget",
+    "ConsoleSettings",
+    "KindFacts",
+    "Settings",
+    "SettingsError",
+    "VenueSettings",
+    "is_loopback",
+    "load_settings",
+    "parse_budget",
+    "parse_settings",
+]
 
 PRACTICE = "practice"
 """The value of `credentials` that fetches throw-away keys from a practice server."""
-
-
-class SettingsError(Exception):
-    """A configuration that cannot be used; its text is one line for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most `count` requests in any `seconds`."""
-
-    count: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +107,8 @@ _COMMON = frozenset(
     ]
 )
 _STREAM = frozenset({"ws_url", "stream"})
-LIMIT_NAMES = ("cancel", "cancel_all", "list", "status", "closed")
-_SECRET = re.compile(
-    r"secret|token|private_key|password|passphrase|^jwt$|^api_key|^seed$|^pem$", re.IGNORECASE
-)
+PATH_NAMES = ("access_token", "accounts", "orders", "stop_orders", "stream")
+"""What `paths` of a b2trader table may replace."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
@@ -188,142 +202,8 @@ class Settings:
         return tuple(venue for venue in self.venues if venue.enabled)
 
 
-class _Table:
-    """Reads one table; every complaint names file, table and key."""
-
-    def __init__(self, path: Path, name: str, values: object) -> None:
-        self.where = f"{path}: [{name}]"
-        if not isinstance(values, dict):
-            raise SettingsError(f"{path}: {name} must be a table")
-        self.values: dict[str, Any] = values
-
-    def fail(self, key: str, why: str) -> SettingsError:
-        return SettingsError(f"{self.where} {key}: {why}")
-
-    def only(self, allowed: frozenset[str], hint: str) -> None:
-        for key in self.values:
-            if key in allowed:
-                continue
-            if _SECRET.search(key):
-                raise self.fail(key, "secrets have no place in this file; use `cancel-tui keys set VENUE`")
-            raise self.fail(key, f"unknown key; {hint} allows {', '.join(sorted(allowed))}")
-
-    def text(self, key: str, default: str) -> str:
-        value = self.values.get(key, default)
-        if not isinstance(value, str) or (not value and key not in {"api_prefix"}):
-            raise self.fail(key, "must be a text")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self.values.get(key, default)
-        if not isinstance(value, bool):
-            raise self.fail(key, "must be true or false")
-        return value
-
-    def number(self, key: str, default: float | None, low: float, high: float) -> float | None:
-        value = self.values.get(key, default)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self.fail(key, f"must be a number from {low:g} to {high:g}")
-        return float(value)
-
-    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(key, default)
-        if value not in allowed:
-            raise self.fail(key, f"must be one of {', '.join(allowed)}")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        value = self.values.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-            raise self.fail(key, "must be a list of texts")
-        if not value:
-            raise self.fail(key, "must not be an empty list")
-        return tuple(value)
-
-    def strings(self, key: str) -> dict[str, str]:
-        value = self.values.get(key, {})
-        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
-            raise self.fail(key, "must be a table of texts")
-        return value
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address stays on this machine."""
-    if host is None:
-        return False
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _url(table: _Table, key: str, value: str, schemes: tuple[str, str]) -> str:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise table.fail(key, "is no address") from error
-    secure, open_ = schemes
-    if parts.scheme not in schemes or not host:
-        raise table.fail(key, f"must start with {secure}:// (or {open_}:// on a loopback address)")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise table.fail(key, "must hold no user, password, query or fragment")
-    if any(char.isspace() or not char.isprintable() for char in value):
-        raise table.fail(key, "must hold no spaces")
-    if parts.scheme == open_ and not is_loopback(host):
-        raise table.fail(key, f"{open_}:// is accepted for loopback addresses only; use {secure}://")
-    return value.rstrip("/")
-
-
-def parse_budget(text: str) -> Budget | None:
-    """`"COUNT/SECONDS"` or `"none"`; raises ValueError."""
-    if text == "none":
-        return None
-    count, slash, seconds = text.partition("/")
-    budget = Budget(int(count), float(seconds)) if slash else None
-    if budget is None or budget.count < 1 or not 0 < budget.seconds <= 86_400:
-        raise ValueError(text)
-    return budget
-
-
-def _limits(table: _Table) -> dict[str, Budget | None]:
-    limits: dict[str, Budget | None] = {}
-    for name, text in table.strings("limits").items():
-        if name not in LIMIT_NAMES:
-            raise table.fail(f"limits.{name}", f"unknown; allowed are {', '.join(LIMIT_NAMES)}")
-        try:
-            limits[name] = parse_budget(text)
-        except ValueError as error:
-            raise table.fail(
-                f"limits.{name}", 'must be "COUNT/SECONDS" such as "10/60", or "none"'
-            ) from error
-    return limits
-
-
-def _path(table: _Table, key: str, default: str, needs: str = "") -> str:
-    value = table.text(key, default)
-    if value and (not re.fullmatch(r"/[A-Za-z0-9/._~{}-]*", value) or value.endswith("/")):
-        raise table.fail(key, "must be a plain path that starts with / and does not end with one")
-    if needs and needs not in value:
-        raise table.fail(key, f"must contain {needs}")
-    return value
-
-
-def _header(table: _Table, key: str, default: str) -> str:
-    value = table.text(key, default)
-    if not re.fullmatch(r"[A-Za-z0-9-]+", value):
-        raise table.fail(key, "must be a header name")
-    return value
-
-
 def _venue(path: Path, name: str, values: object) -> VenueSettings:
-    table = _Table(path, f"venues.{name}", values)
+    table = Table(path, f"venues.{name}", values)
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{table.where}: a venue's name has 1 to 32 letters, digits, dots, dashes or underscores"
@@ -335,7 +215,7 @@ def _venue(path: Path, name: str, values: object) -> VenueSettings:
     table.only(_COMMON | facts.own_keys | (_STREAM if facts.streams else frozenset()), f"kind {kind}")
     if facts.base_url is None and "base_url" not in table.values:
         raise table.fail("base_url", f"required for {kind}: every broker has a host of its own")
-    base_url = _url(table, "base_url", table.text("base_url", facts.base_url or ""), ("https", "http"))
+    base_url = address(table, "base_url", table.text("base_url", facts.base_url or ""), ("https", "http"))
     host = urlsplit(base_url).hostname
     credentials = table.text("credentials", name)
     if credentials == PRACTICE and not is_loopback(host):
@@ -350,29 +230,37 @@ def _venue(path: Path, name: str, values: object) -> VenueSettings:
             "environment", "test" if facts.test_host and host == facts.test_host else "live", ("live", "test")
         ),
         credentials=credentials,
-        limits=_limits(table),
+        limits=limits(table),
         settle_seconds=table.number("settle_seconds", 1.0, 0.0, 600.0) or 0.0,
         timeout_seconds=table.number("timeout_seconds", None, 0.05, 120.0),
-        ws_url=_url(table, "ws_url", ws_url, ("wss", "ws")) if ws_url is not None else None,
+        ws_url=address(table, "ws_url", ws_url, ("wss", "ws")) if ws_url is not None else None,
         stream=table.flag("stream", True),
-        lookback_days=int(table.number("lookback_days", 91, 1, 3650) or 91),
-        api_prefix=_path(table, "api_prefix", "/api/v1"),
+        lookback_days=table.whole("lookback_days", 91, 1, 3650),
+        api_prefix=plain_path(table, "api_prefix", "/api/v1", empty=True),
         rsa_padding=table.choice("rsa_padding", "pkcs1v15", ("pkcs1v15", "pss")),
         sign_cancel_all=table.flag("sign_cancel_all", True),
         unit=table.choice("unit", "btc", ("btc", "sats")),
-        cancel_path=_path(table, "cancel_path", "/orders/{orderId}/cancel", "{orderId}"),
-        cancel_all_path=_path(table, "cancel_all_path", "/orders/cancel-all"),
-        key_header=_header(table, "key_header", "X-API-Key"),
-        signature_header=_header(table, "signature_header", "X-API-Signature"),
+        cancel_path=plain_path(table, "cancel_path", "/orders/{orderId}/cancel", placeholder="{orderId}"),
+        cancel_all_path=plain_path(table, "cancel_all_path", "/orders/cancel-all"),
+        key_header=header_name(table, "key_header", "X-API-Key"),
+        signature_header=header_name(table, "signature_header", "X-API-Signature"),
         inst_types=table.texts("inst_types"),
         accounts=table.texts("accounts") or (),
-        paths=table.strings("paths"),
+        paths=_paths(table),
         probe_rest_lists=table.flag("probe_rest_lists", False),
     )
 
 
+def _paths(table: Table) -> dict[str, str]:
+    names = table.strings("paths")
+    for name in names:
+        if name not in PATH_NAMES:
+            raise table.fail(f"paths.{name}", f"unknown key; allowed are {', '.join(PATH_NAMES)}")
+    return {name: plain_path(table, "paths", "", entry=name) for name in names}
+
+
 def _console(path: Path, values: object) -> ConsoleSettings:
-    table = _Table(path, "console", values)
+    table = Table(path, "console", values)
     table.only(frozenset({"refresh_seconds", "confirm_word", "theme", "keys"}), "[console]")
     word = table.text("confirm_word", "KILL")
     if not re.fullmatch(r"[A-Za-z]{3,12}", word):
@@ -391,9 +279,12 @@ def parse_settings(text: str, path: Path) -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: no valid TOML: {error}") from error
-    root = _Table(path, "top level", document)
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets nested as deep.
+        raise SettingsError(f"{path}: no usable TOML ({type(error).__name__})") from error
+    root = Table(path, "top level", document)
     root.only(frozenset({"venues", "console"}), "the top level")
-    venues = _Table(path, "venues", document.get("venues", {}))
+    venues = Table(path, "venues", document.get("venues", {}))
     folded: dict[str, str] = {}
     for name in venues.values:
         if name.casefold() in folded:
@@ -411,11 +302,14 @@ def parse_settings(text: str, path: Path) -> Settings:
 def load_settings(path: Path, read: Callable[[Path], str] | None = None) -> Settings:
     """Read a configuration file; raises SettingsError, also for a file that cannot be read."""
     try:
-        text = read(path) if read else path.read_text(encoding="utf-8")
+        text = read(path) if read else path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise SettingsError(
             f"{path}: no such file; `cancel-tui demo` needs none, the README shows one"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({type(error).__name__})") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: cannot be read: it is no UTF-8 text") from error
+    except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        raise SettingsError(f"{path}: cannot be read: {why}") from error
     return parse_settings(text, path)

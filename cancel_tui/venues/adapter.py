@@ -40,6 +40,8 @@ from cancel_tui.venues.outcome import (
 
 T = TypeVar("T")
 
+_LONGEST_RETRY = 3600.0
+"""Seconds: a slip in a header must not silence a venue for days."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -60,15 +62,15 @@ def retry_after(reply: Reply) -> float | None:
     """Seconds from a Retry-After header (number or date, RFC 9110 10.2.3); None where there is none."""
     value = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
-        return float(value)
+        return min(float(value), _LONGEST_RETRY)
     if not value:
         return None
     try:
         wanted = parsedate_to_datetime(value).timestamp()
         now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(0.0, wanted - now), 3600.0)
+    return min(max(0.0, wanted - now), _LONGEST_RETRY)
 
 
 class HttpVenue:
@@ -111,10 +113,10 @@ class HttpVenue:
 
     def classify(self, call: CallClass, reply: Reply) -> Failure | None:
         """What an answer that is no success means; None for 2xx. Adapters refine it."""
-        status, words = reply.status, complaint
+        status = reply.status
         if 200 <= status < 300:
             return None
-        message = words(reply.body)
+        message = complaint(reply.body)
         if status in (429, 418):
             return Throttled(retry_after(reply), message)
         if status in (401, 403):

@@ -19,6 +19,8 @@ from cancel_tui.text import VenueText
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _EXTRACT = 200
+_DEEPEST = 8
+"""Levels of an error answer that are looked into; deeper ones are not meant for people."""
 
 
 class Unreadable(Exception):
@@ -112,9 +114,9 @@ def moment(value: Any) -> float | None:
         head += "." + (digits + "000000")[:6] + tail[len(digits) :]
     try:
         parsed = datetime.fromisoformat(head.replace("Z", "+00:00").replace("z", "+00:00"))
-    except ValueError:
+        return parsed.timestamp() if parsed.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return parsed.timestamp() if parsed.tzinfo is not None else None
 
 
 def complaint(body: bytes) -> VenueText | None:
@@ -126,28 +128,31 @@ def complaint(body: bytes) -> VenueText | None:
     try:
         value = decode(body)
     except Unreadable:
-        extract = body[:2000].decode("utf-8", "replace").strip()
+        extract = body[:20_000].decode("utf-8", "replace").strip()
         if not extract:
             return None
         if "<" in extract:
             extract = "(a web page)"
-        return VenueText(redact(extract[:_EXTRACT]))
+        return VenueText(redact(extract)[:_EXTRACT])
+    # Redacted before it is cut: half a secret is not recognised any more.
     found = _words(value)
-    return VenueText(redact(found[:_EXTRACT])) if found else None
+    return VenueText(redact(found)[:_EXTRACT]) if found else None
 
 
-def _words(value: Any) -> str | None:
+def _words(value: Any, depth: int = 0) -> str | None:
     if isinstance(value, str):
         return value
+    if depth > _DEEPEST:
+        return None
     if isinstance(value, list):
-        parts = [words for one in value[:5] if (words := _words(one))]
+        parts = [words for one in value[:5] if (words := _words(one, depth + 1))]
         return "; ".join(parts) or None
     if not isinstance(value, dict):
         return None
     for name in ("message", "msg", "error", "detail", "title", "reject_reason", "errors", "code"):
-        words = _words(value.get(name))
+        words = _words(value.get(name), depth + 1)
         if words:
             details = value.get("details")
             return f"{words}: {details}" if isinstance(details, str) and details else words
-    joined = [words for one in list(value.values())[:5] if isinstance(one, list) and (words := _words(one))]
-    return "; ".join(joined) or None
+    lists = [one for one in list(value.values())[:5] if isinstance(one, list)]
+    return "; ".join(words for one in lists if (words := _words(one, depth + 1))) or None
