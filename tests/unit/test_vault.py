@@ -124,6 +124,20 @@ async def test_the_manifest_goes_first_and_comes_last(use: Callable[..., Vault])
     ]
 
 
+async def test_parts_are_deleted_from_the_last_so_that_an_interrupted_run_leaves_no_gap(
+    use: Callable[..., Vault],
+) -> None:
+    vault = use(Memory)
+    await vault.put("cs", secrets(jwt="a" * 2500))
+    await vault.delete("cs")
+    assert [service for call, service in Memory.calls if call == "delete"] == [
+        "cancel-tui:cs",
+        "cancel-tui:cs:3",
+        "cancel-tui:cs:2",
+        "cancel-tui:cs:1",
+    ]
+
+
 async def test_a_store_is_read_once_more_after_the_last_write(use: Callable[..., Vault]) -> None:
     vault = use(Memory)
     await vault.put("cs", secrets(jwt="a"))

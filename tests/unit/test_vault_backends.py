@@ -140,3 +140,10 @@ async def test_a_backend_whose_service_went_away_is_passed_over(found: Callable[
             raise RuntimeError("no service")
 
     assert (await found(Gone(), Memory()).backend()).name == f"{NAME}.Memory"
+
+
+async def test_a_chain_is_not_taken_even_where_its_members_are_unknown(found: Callable[..., Vault]) -> None:
+    chainer = keyring.core.load_keyring("keyring.backends.chainer.ChainerBackend")
+    vault = found(chainer, Memory(), Strong())
+    assert chainer.priority == 10
+    assert (await vault.backend()).name == f"{NAME}.Strong"
