@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import re
 import select
+import ssl
 from dataclasses import dataclass
 
 import h11
@@ -23,10 +24,17 @@ MAX_HEAD = 32 * 1024
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of body; a list of 10,000 orders fits, a bomb does not."""
 
+MAX_PIECES = 16 * 1024
+"""Pieces of body; one-byte chunks would keep the event loop busy for as long as their sender likes."""
+
+_LOOKS = 4
 _METHOD = re.compile(rb"[A-Z]{1,16}")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
+_HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]+")
+_OWN_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_ODD_HEAD = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -43,10 +51,14 @@ def encode(message: Message, host: bytes) -> bytes:
         raise ValueError("a method of capital letters")
     if not _TARGET.fullmatch(message.target):
         raise ValueError("a target that starts with / and holds no space or control character")
+    if not _HOST.fullmatch(host):
+        raise ValueError("for a host whose name can be written down")
     lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (message.method, message.target, host)]
     for name, value in message.headers:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValueError("a header without line breaks or control characters")
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError("without headers of its own for host and length")
         lines.append(b"%b: %b\r\n" % (name, value))
     if message.body or message.method in (b"POST", b"PUT", b"PATCH"):
         lines.append(b"Content-Length: %d\r\n" % len(message.body))
@@ -62,7 +74,7 @@ class _Unusable(Exception):
 class _Answer:
     """Reads one answer, bounded and strict; `reply` is set once it is complete."""
 
-    __slots__ = ("_body", "_head", "_parser", "keep", "reply")
+    __slots__ = ("_body", "_head", "_parser", "_pieces", "_raw", "keep", "reply")
 
     def __init__(self, method: bytes) -> None:
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
@@ -70,45 +82,65 @@ class _Answer:
         self._parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
         self._parser.send(h11.EndOfMessage())
         self._head: h11.Response | None = None
+        self._raw = bytearray()
         self._body = bytearray()
+        self._pieces = 0
         self.reply: Reply | None = None
         self.keep = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes, or the end of the stream as b""; raises _Unusable."""
+        if self._head is None:
+            self._raw += data
         try:
             self._parser.receive_data(data)
             self._read()
-        except h11.RemoteProtocolError as error:
+        except h11.ProtocolError as error:
+            if not data:
+                raise _Unusable("the connection ended before the answer was complete") from error
             raise _Unusable("an answer that is no valid HTTP") from error
+        if self._head is None and len(self._raw) > MAX_HEAD:
+            raise _Unusable("an answer with too many headers")
 
     def _read(self) -> None:
         while self.reply is None:
             event = self._parser.next_event()
             if event is h11.NEED_DATA:
                 return
-            if isinstance(event, h11.InformationalResponse):
-                if event.status_code == 101:
-                    raise _Unusable("an unasked change of protocol")
-            elif isinstance(event, h11.Response):
+            if isinstance(event, h11.Response):
                 self._take_head(event)
             elif isinstance(event, h11.Data):
-                self._body += event.data
-                if len(self._body) > MAX_BODY:
-                    raise _Unusable("an answer that is too large")
+                self._take_body(event.data)
             elif isinstance(event, h11.EndOfMessage):
                 self._finish()
-            else:
-                raise _Unusable("the connection ended before the answer")
+            elif not isinstance(event, h11.InformationalResponse):
+                raise _Unusable("the connection ended before the answer was complete")
 
     def _take_head(self, head: h11.Response) -> None:
-        names = [bytes(name) for name, _ in head.headers]
+        rest, _ = self._parser.trailing_data
+        # h11 takes what no gateway has a reason to send: bare line feeds, folded lines, control characters.
+        # Two readers that disagree about such a head may disagree about where the next answer begins.
+        size = len(self._raw) - len(rest)
+        if size > MAX_HEAD:
+            raise _Unusable("an answer with too many headers")
+        if _ODD_HEAD.search(self._raw, 0, size) or head.http_version not in (b"1.0", b"1.1"):
+            raise _Unusable("an answer that is no valid HTTP")
+        names = {bytes(name) for name, _ in head.headers}
         if b"content-length" in names and b"transfer-encoding" in names:
             raise _Unusable("an answer with two lengths")
-        encoding = next((value for name, value in head.headers if name == b"content-encoding"), b"identity")
-        if bytes(encoding).strip().lower() not in (b"identity", b""):
+        encodings = {
+            bytes(value).strip().lower() for name, value in head.headers if name == b"content-encoding"
+        }
+        if encodings - {b"identity", b""}:
             raise _Unusable("a compressed answer that nobody asked for")
         self._head = head
+        self._raw.clear()
+
+    def _take_body(self, data: bytes | bytearray) -> None:
+        self._body += data
+        self._pieces += 1
+        if len(self._body) > MAX_BODY or self._pieces > MAX_PIECES:
+            raise _Unusable("an answer that is too large")
 
     def _finish(self) -> None:
         head = self._head
@@ -129,13 +161,12 @@ class _Answer:
 class Line(asyncio.Protocol):
     """One connection. `clean` says whether it may carry another exchange."""
 
-    def __init__(self, on_end: asyncio.Future[None] | None = None) -> None:
+    def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._answer: _Answer | None = None
         self._done: asyncio.Future[Reply | Unanswered] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._dead = False
-        self._end = on_end
 
     @property
     def clean(self) -> bool:
@@ -162,17 +193,27 @@ class Line(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The end may complete an answer that lasts until close; called by asyncio."""
-        if self._answer is not None:
+        if self._answer is not None and self._farewell():
             self._feed(self._answer, b"")
-        self.kill()
+        self.kill("the connection ended before the answer was complete")
+        return False
+
+    def _farewell(self) -> bool:
+        """Whether the end is the peer's own: under TLS anybody on the way can end the stream below it.
+
+        asyncio reports both alike; OpenSSL reads nothing behind a farewell and wants more without one.
+        """
+        layer = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        if layer is None:
+            return True
+        with contextlib.suppress(ssl.SSLError):
+            return not layer.read(1)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was in flight is unanswered; called by asyncio."""
         self._dead = True
         self._finish(Unanswered("the connection was lost before the answer"))
-        if self._end is not None and not self._end.done():
-            self._end.set_result(None)
 
     def _feed(self, answer: _Answer, data: bytes) -> None:
         try:
@@ -182,11 +223,10 @@ class Line(asyncio.Protocol):
             return
         if answer.reply is not None:
             reply = answer.reply
-            if not answer.keep:
-                self._dead = True
-            self._finish(
-                reply if reply.status != 408 else Unanswered("the venue gave up waiting (408)", None, 408)
-            )
+            timed_out = reply.status == 408
+            # A 408 may be meant for the silence before this request: the request's own answer can still come.
+            self._dead = timed_out or not answer.keep
+            self._finish(Unanswered("the venue gave up waiting (408)", None, 408) if timed_out else reply)
             if self._dead:
                 self.kill()
 
@@ -209,10 +249,14 @@ class Line(asyncio.Protocol):
     async def silent(self) -> bool:
         """Whether nothing has arrived while it idled; looks at the socket itself, not at what was read.
 
-        Readable may be a TLS session ticket: the loop gets three turns to take it. What stays readable,
+        Readable may be a TLS session ticket: the loop gets a few turns to take it. What stays readable,
         or was unasked, ends the connection.
         """
-        for _ in range(3):
+        if not hasattr(select, "poll"):
+            # A proactor loop always has a read pending: what arrived shows only after the loop had its turns.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        for _ in range(_LOOKS):
             if not self.clean:
                 return False
             if not self._readable():
@@ -245,5 +289,8 @@ class Line(asyncio.Protocol):
         done = self._done = loop.create_future()
         self._timer = loop.call_later(deadline, self.kill, f"no answer within {deadline:g} s")
         mark.sent = True
-        self._transport.write(wire)  # the border: from here on nothing is "not sent"
+        try:
+            self._transport.write(wire)  # the border: from here on nothing is "not sent"
+        except Exception as error:
+            self.kill(f"the request could not be written in full ({type(error).__name__})")
         return done

@@ -9,6 +9,8 @@ other module names httpx.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
@@ -41,11 +43,13 @@ class Origin:
 
     @property
     def header(self) -> bytes:
-        """The value of the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return (host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}").encode(
-            "ascii", "ignore"
-        )
+        """The value of the Host header. Raises ValueError for a name that cannot be written down."""
+        try:
+            name = self.host if self.host.isascii() else self.host.encode("idna").decode("ascii")
+        except UnicodeError:
+            raise ValueError("for a host whose name can be written down") from None
+        host = f"[{name}]" if ":" in name else name
+        return (host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}").encode("ascii")
 
 
 class _Busy(Exception):
@@ -110,7 +114,7 @@ class Wire:
         self._slots = _Slots(slots)
         self._idle: list[Line] = []
         self._busy: set[Line] = set()
-        self._closed = False
+        self._open = True
 
     @property
     def idle(self) -> int:
@@ -132,7 +136,7 @@ class Wire:
         try:
             wire = encode(message, self.origin.header)
         except ValueError as why:
-            return NotSent(f"the request must be {why}")
+            return NotSent(f"the request must be {why}", hopeless=True)
         try:
             await self._slots.take(self.slot_seconds)
         except _Busy:
@@ -143,65 +147,80 @@ class Wire:
             if isinstance(found, NotSent):
                 return found
             line = found
-            self._busy.add(line)
             return await line.begin(message.method, wire, deadline, mark)
         finally:
             if line is not None:
-                self._busy.discard(line)
-                if line.clean and not self._closed:
-                    self._idle.append(line)
-                else:
-                    line.kill()
+                self._put_back(line)
             self._slots.give()
 
     async def warm(self, count: int) -> int:
-        """Open connections until `count` are idle, without sending anything; how many are idle then."""
-        missing = min(count, self._size) - self.idle
-        if missing > 0:
-            await asyncio.gather(*(self._warm_one() for _ in range(missing)))
+        """Open connections until `count` are idle, without sending anything; how many are idle then.
+
+        They count against the slots: never more than `slots` connections exist, busy ones included.
+        """
+        self._idle = [line for line in self._idle if line.clean]
+        missing = min(count, self._size) - len(self._idle)
+        await asyncio.gather(*(self._warm_one() for _ in range(missing)))
         return self.idle
 
     async def close(self) -> None:
-        """Drop every connection; exchanges in flight end unanswered."""
-        self._closed = True
+        """Drop every connection; exchanges in flight end unanswered, later ones are not sent."""
+        self._open = False
         for line in [*self._idle, *self._busy]:
             line.kill()
         self._idle.clear()
         await asyncio.sleep(0)
 
     async def _warm_one(self) -> None:
-        if self._slots.free <= 0:
+        if self._slots.free <= self.idle:  # every further connection already exists, or is being made
             return
         self._slots.free -= 1
         try:
             line = await self._dial()
             if isinstance(line, Line):
-                self._idle.append(line)
+                self._put_back(line)
         finally:
             self._slots.give()
 
     async def _line(self) -> Line | NotSent:
+        """A line that may carry a request now; it belongs to the caller until `_put_back`."""
         while self._idle:
             line = self._idle.pop()
-            if await line.silent():
+            if await self._usable(line):
                 return line
-            line.kill()
         for _ in range(2):
-            line_or = await self._dial()
-            if isinstance(line_or, NotSent) or line_or.clean:
-                return line_or
-            line_or.kill()
+            found = await self._dial()
+            if isinstance(found, NotSent) or await self._usable(found):
+                return found
         return NotSent("the venue closes connections as soon as they are open")
 
+    async def _usable(self, line: Line) -> bool:
+        """Take charge of a line and look whether it may be written to; one that may not is dropped."""
+        self._busy.add(line)
+        usable = False
+        try:
+            usable = await line.silent() and self._open
+        finally:
+            if not usable:
+                self._busy.discard(line)
+                line.kill()
+        return usable
+
+    def _put_back(self, line: Line) -> None:
+        self._busy.discard(line)
+        if line.clean and self._open:
+            self._idle.append(line)
+        else:
+            line.kill()
+
     async def _dial(self) -> Line | NotSent:
-        if self._closed:
+        if not self._open:
             return NotSent("the connection set is closed")
         origin = self.origin
-        loop = asyncio.get_running_loop()
         try:
-            context = (self._context or await prepare()) if origin.tls else None
             async with asyncio.timeout(self.connect_seconds):
-                _, line = await loop.create_connection(
+                context = (self._context or await prepare()) if origin.tls else None
+                _, line = await asyncio.get_running_loop().create_connection(
                     Line,
                     origin.host,
                     origin.port,
@@ -210,17 +229,35 @@ class Wire:
                 )
         except TimeoutError:
             return NotSent(f"no connection within {self.connect_seconds:g} s")
-        except ssl.SSLCertVerificationError as error:
-            return NotSent(f"the venue's certificate is not trusted: {error.verify_message}")
-        except ssl.SSLError:
-            return NotSent("no TLS connection could be made")
-        except ConnectionRefusedError:
-            return NotSent("the connection was refused")
-        except OSError as error:
-            return NotSent(f"no connection ({error.strerror or type(error).__name__})")
-        except (ValueError, UnicodeError):
-            return NotSent("the venue's address cannot be used")
+        except Exception as error:  # nothing was written yet, whatever went wrong
+            return NotSent(_why(error))
         return line
+
+
+_CERTIFICATE = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is signed by nobody but itself",
+    62: "is for another name",
+    64: "is for another address",
+}
+"""OpenSSL's verification codes (`X509_V_ERR_…`); its own texts name the host."""
+
+
+def _why(error: Exception) -> str:
+    """Why no connection came about, without the address that the system's own texts hold."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fault = _CERTIFICATE.get(error.verify_code, "is not from an authority that this machine trusts")
+        return f"the venue's certificate {fault}"
+    if isinstance(error, ssl.SSLError):
+        return "no TLS connection could be made"
+    if isinstance(error, socket.gaierror):
+        return "the venue's name could not be resolved"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, OSError):
+        return f"no connection ({os.strerror(error.errno) if error.errno else type(error).__name__})"
+    return f"the venue's address cannot be used ({type(error).__name__})"
 
 
 class QuietError(Exception):
@@ -234,7 +271,10 @@ async def quiet_get(url: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
     """
     import httpx
 
-    wire = Wire(Origin.of(url), 1)
+    try:
+        wire = Wire(Origin.of(url), 1)
+    except ValueError:
+        raise QuietError("the address cannot be used") from None
 
     class Carrier(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -249,7 +289,7 @@ async def quiet_get(url: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
     try:
         async with httpx.AsyncClient(transport=Carrier(), trust_env=False) as client:
             answer = await client.get(url)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise QuietError(type(error).__name__) from None
     finally:
         await wire.close()
