@@ -295,11 +295,11 @@ class B2Trader(HttpVenue):
         """
         account, stop = key.account, key.family is Family.STOP
         if account is None:
-            return NotSent("a B2TRADER order is cancelled in its account, and none is known")
+            return NotSent("a B2TRADER order is cancelled in its account, and none is known", hopeless=True)
         try:
             path = f"{self._paths['stop_orders' if stop else 'orders']}/{path_id(key.order_id)}"
         except ValueError:
-            return NotSent("an order id that cannot stand in a path")
+            return NotSent("an order id that cannot stand in a path", hopeless=True)
         extra = (b"application/json; x-api-version=4.0",) if stop else ()
 
         def build() -> Message:
@@ -315,7 +315,7 @@ class B2Trader(HttpVenue):
 
     async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
         """Not offered: no documented call reads one order."""
-        return NotSent("B2TRADER has no call that reads one order back")
+        return NotSent("B2TRADER has no call that reads one order back", hopeless=True)
 
     # Health.
 

@@ -107,14 +107,16 @@ class Tokens:
     async def ready(self, port: Port) -> Failure | None:
         """Make sure of a token that still lives a while; what stands in the way otherwise.
 
-        While the old token lives, an exchange that fails is no obstacle.
+        While the old token lives, an exchange that fails is no obstacle, and one that somebody else has
+        begun is not waited for: a cancel does not stand behind the exchange of a poll.
         """
         now = self._clock.monotonic()
         alive = self.current is not None and now < self._ends
         recently = self._failed_at is not None and now - self._failed_at < PATIENCE_SECONDS
         if self._api_token is None or (self.current is not None and now < self._renew_from):
             return None
-        if alive and recently:
+        running = self._running is not None and not self._running.done()
+        if alive and (recently or running):
             return None
         failure = await self._exchange(port)
         return None if failure is None or alive else _before(failure)

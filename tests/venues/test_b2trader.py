@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cancel_tui.clock import ManualClock, SystemClock
+from cancel_tui.clock import Clock, ManualClock, SystemClock
 from cancel_tui.orders import (
     AccountId,
     Family,
@@ -408,6 +408,31 @@ async def test_a_wrong_clock_here_does_not_make_every_call_exchange() -> None:
     assert len(port.sent("POST", EXCHANGE.split()[1])) == 1
 
 
+async def test_a_clock_that_is_ahead_does_not_shorten_the_life_of_a_token() -> None:
+    clock = ManualClock(1_760_000_000.0 + 3590)
+    answer = reply(200, {"accessToken": jwt(1_760_003_600)}, date="Thu, 09 Oct 2025 08:53:20 GMT")
+    port = port_with({EXCHANGE: answer, ACCOUNTS: reply(200, [account_row()])}, clock)
+    broker = venue(clock)
+    await broker.parts(port)
+    clock.advance(3600 - 121)
+    await broker.parts(port)
+    assert len(port.sent("POST", EXCHANGE.split()[1])) == 1
+    clock.advance(2)
+    await broker.parts(port)
+    assert len(port.sent("POST", EXCHANGE.split()[1])) == 2
+
+
+async def test_a_short_lived_token_is_used_for_half_its_life() -> None:
+    clock = ManualClock()
+    answer = reply(200, {"accessToken": jwt(clock.wall() + 60)})
+    port = port_with({EXCHANGE: answer, ACCOUNTS: reply(200, [account_row()])}, clock)
+    broker = venue(clock)
+    for seconds, exchanges in ((0, 1), (29, 1), (2, 2)):
+        clock.advance(seconds)
+        await broker.parts(port)
+        assert len(port.sent("POST", EXCHANGE.split()[1])) == exchanges
+
+
 async def test_while_the_old_token_lives_a_failing_exchange_is_no_obstacle() -> None:
     clock = ManualClock()
     port = port_with({DELETE: reply(200, {"order": cancelled_order()})}, clock)
@@ -420,6 +445,23 @@ async def test_while_the_old_token_lives_a_failing_exchange_is_no_obstacle() -> 
     assert len(port.sent("POST", EXCHANGE.split()[1])) == 2
     clock.advance(101)
     assert isinstance(await broker.cancel(KEY, port), NotSent)
+
+
+async def test_a_cancel_does_not_wait_for_an_exchange_that_somebody_else_has_begun() -> None:
+    clock = ManualClock()
+    port = port_with({DELETE: reply(200, {"order": cancelled_order()})}, clock)
+    broker = venue(clock)
+    value(await broker.cancel(KEY, port))
+    clock.advance(3500)
+    gate = asyncio.Event()
+    slow = Gated(clock, {ACCOUNTS: reply(200, [account_row()])}, gate, CallClass.OTHER)
+    poll = asyncio.create_task(broker.parts(slow))
+    async with asyncio.timeout(5):
+        await slow.held.wait()
+        value(await broker.cancel(KEY, port))
+    assert (slow.exchanges, port.exchanges) == (1, 1)
+    gate.set()
+    value(await poll)
 
 
 async def test_a_401_is_cured_once_by_a_fresh_token() -> None:
@@ -457,6 +499,50 @@ async def test_many_401s_share_one_exchange() -> None:
     outcomes = await asyncio.gather(*(broker.cancel(KEY, port) for _ in range(20)))
     assert all(isinstance(one, Answered) for one in outcomes)
     assert port.exchanges == 2
+
+
+async def test_a_late_401_for_an_old_token_costs_no_exchange() -> None:
+    gate = asyncio.Event()
+    port = Gated(
+        ManualClock(), {DELETE: [reply(401), reply(401), reply(200, {"order": cancelled_order()})]}, gate
+    )
+    broker = venue(port.clock)
+    late = asyncio.create_task(broker.cancel(KEY, port))
+    async with asyncio.timeout(5):
+        await port.held.wait()
+    assert isinstance(await broker.cancel(KEY, port), Answered)
+    assert port.exchanges == 2
+    gate.set()
+    assert isinstance(await late, Answered)
+    assert port.exchanges == 2
+
+
+class Gated(FakePort):
+    """A port that holds back its first answer of one class."""
+
+    def __init__(
+        self, clock: Clock, answers: Answers, gate: asyncio.Event, held: CallClass = CallClass.CANCEL
+    ) -> None:
+        super().__init__(clock, answers)
+        self.held = asyncio.Event()
+        self._gate = gate
+        self._held = held
+
+    async def call(self, call: CallClass, build: Any) -> Raw:
+        answer = await super().call(call, build)
+        if call is self._held and not self.held.is_set():
+            self.held.set()
+            await self._gate.wait()
+        return answer
+
+
+async def test_a_token_that_worked_in_between_may_be_renewed_again_at_once() -> None:
+    good = reply(200, {"order": cancelled_order()})
+    port = port_with({DELETE: [reply(401), good, reply(401), good]})
+    broker = venue()
+    for _ in range(2):
+        value(await broker.cancel(KEY, port))
+    assert port.exchanges == 3
 
 
 async def test_a_token_that_never_helps_is_not_asked_for_again_and_again() -> None:
@@ -929,6 +1015,14 @@ async def test_an_ended_stream_is_renewed_and_reconnected_once(message: dict[str
         assert len(hub.tokens) == 2
         assert port.exchanges == (0 if secret else 2)
         assert secret or hub.tokens[0] != hub.tokens[1]
+
+
+async def test_a_list_in_between_allows_the_next_renewal_at_once() -> None:
+    async with listing() as (hub, broker, port):
+        for _ in range(2):
+            hub.script = once({"type": 7})
+            value(await broker.list_part(PART, port))
+        assert port.exchanges == 3
 
 
 async def test_a_stream_that_ends_again_is_unanswered_with_the_venues_words() -> None:

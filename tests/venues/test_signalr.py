@@ -431,6 +431,11 @@ async def test_a_stream_that_ends_without_an_item_is_no_empty_list() -> None:
     await hub.asked(1)
     hub.stream().tell(type=3, invocationId="0")
     assert await asking == Lost(Cause.FINISHED)
+    again = hub.ask()
+    await hub.asked(2)
+    assert unsubscribe("0") not in hub.stream().sent
+    hub.stream().item(1, [])
+    assert await again == Item("1", [])
     await hub.client.close()
 
 
@@ -459,6 +464,14 @@ async def test_garbage_ends_the_connection_because_it_may_have_been_the_list(gar
     hub.stream().item(0, ["only a change"])
     assert await asking == Lost(Cause.GARBLED)
     await until(lambda: hub.stream().closed)
+    await hub.client.close()
+
+
+async def test_a_connection_that_dies_right_behind_the_handshake_hangs_nobody() -> None:
+    stream = FakeStream()
+    stream.say(Closed("lost"))
+    hub = Hub(stream)
+    assert await asyncio.wait_for(hub.ask(), 5.0) == Lost(Cause.DROPPED)
     await hub.client.close()
 
 

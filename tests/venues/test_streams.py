@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime
 import hashlib
 import http
+import ipaddress
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -275,6 +283,28 @@ async def test_close_does_not_wait_for_a_peer_that_never_answers() -> None:
         assert time.monotonic() - began < 5.0
 
 
+async def test_a_close_that_is_cancelled_lets_go_of_the_socket_all_the_same() -> None:
+    over = asyncio.Event()
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        line = next(one for one in request.split("\r\n") if one.lower().startswith("sec-websocket-key:"))
+        writer.write(_upgrade(line.partition(":")[2].strip()))
+        with suppress(ConnectionError):
+            await reader.read()
+        over.set()
+
+    async with raw_server(deaf) as url:
+        stream = await opened(url)
+        closing = asyncio.create_task(stream.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        async with asyncio.timeout(0.5):
+            await over.wait()
+
+
 def _upgrade(key: str) -> bytes:
     digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
     return (
@@ -304,3 +334,57 @@ def _quiet() -> logging.Logger:
     logger = logging.getLogger("tests.quiet")
     logger.disabled = True
     return logger
+
+
+def _certificate(folder: Path) -> Path:
+    """A throw-away certificate for 127.0.0.1 that nobody trusts, key and all in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "both.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+async def test_tls_is_the_shared_context_and_distrusts_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _certificate(tmp_path)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(path)
+    async with serve(echo, "127.0.0.1", 0, ssl=server_side, logger=_quiet()) as server:
+        url = Secret(f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/?access_token={TOKEN}")
+        stranger = await open_stream(url, timeout=5.0)
+        assert isinstance(stranger, NotSent)
+        assert TOKEN not in repr(stranger)
+        trusting = ssl.create_default_context(cafile=str(path))
+
+        async def prepared() -> ssl.SSLContext:
+            return trusting
+
+        monkeypatch.setattr("cancel_tui.venues.streams.prepare", prepared)
+        stream = await opened(url)
+        await stream.send("over TLS")
+        assert await stream.receive() == "over TLS"
+        await stream.close()
+        wrong_name = Secret(url.reveal().replace("127.0.0.1", "localhost"))
+        assert isinstance(await open_stream(wrong_name, timeout=5.0), NotSent)
