@@ -16,6 +16,7 @@ from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollTo
 from textual.strip import Strip
 
 from cancel_tui.console.columns import Column
@@ -25,14 +26,6 @@ from cancel_tui.orders import OrderKey
 
 _STRIPS = 2_000
 """Drawn lines that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchor:
-    """A row that is to stay on its line while rows come and go."""
-
-    key: OrderKey
-    line: int
 
 
 class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
@@ -100,7 +93,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._placeholder = ""
         self._fitted: tuple[int, bool] | None = None
         self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(_STRIPS)
-        self._painted: dict[int, Look | None] = {}
+        self._painted: dict[int, Look | str] = {}
 
     # What others read
 
@@ -115,7 +108,8 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
         None where that frame showed no cursor, also because it had been scrolled out of view.
         """
-        return next((look.row.key for look in self._painted.values() if look and look.cursor), None)
+        looks = (look for look in self._painted.values() if isinstance(look, Look))
+        return next((look.row.key for look in looks if look.cursor), None)
 
     @property
     def ascii_only(self) -> bool:
@@ -136,12 +130,12 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Take changed, new and leaving rows; of the lines in view only those that differ are drawn anew."""
         if now is not None:
             self._now = now
-        anchor, held = self._anchor(), self._cursor_row()
-        marked = self.model.marked
+        anchors, held = self._anchors(), self._cursor_row()
+        marks = self.model.mark_count
         if self.model.apply(changes, removed):
-            self._resettle(anchor, held)
+            self._resettle(anchors, held)
         self._repaint()
-        if self.model.marked != marked:
+        if self.model.mark_count != marks:
             self.post_message(self.MarksChanged(self, self.model.marked))
 
     def tick(self, now: float) -> None:
@@ -163,16 +157,15 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def set_filter(self, text: str) -> None:
         """Show only rows that hold every word of the text."""
-        anchor, held = self._anchor(), self._cursor_row()
+        anchors, held = self._anchors(), self._cursor_row()
         if self.model.set_filter(text):
-            self._resettle(anchor, held)
+            self._resettle(anchors, held)
             self._repaint()
 
     def set_placeholder(self, text: str) -> None:
         """Say what stands in the grid while it holds no row: that it loads, or that nothing is open."""
         self._placeholder = text
-        if not len(self.model):
-            self.refresh()
+        self._repaint()
 
     def move_cursor(self, key: OrderKey | None) -> None:
         """Put the cursor on an order that is shown, scrolled into view, or on nothing."""
@@ -221,8 +214,14 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Highlight the order that was painted where the click fell. A click never does more."""
         offset = event.get_content_offset(self)
         look = None if offset is None else self._painted.get(offset.y)
-        if look is not None:
+        if isinstance(look, Look):
             self.move_cursor(look.row.key)
+
+    def on_scroll_to(self, message: ScrollTo) -> None:
+        """Follow the dragged scroll bar without animation."""
+        self.scroll_to(y=message.y, animate=False)
+        message.stop()
+        message.prevent_default()
 
     def scroll_page_up(self, **_: object) -> None:
         """One view up without animation: what is seen must be what is there."""
@@ -239,10 +238,9 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._fit()
         if y == 0:
             return self._painter.header(self.model.sort, self.model.reverse)
-        row = self.model.row(self.scroll_offset.y + y - 1)
-        look = self._painted[y] = None if row is None else self._look(row)
-        if look is None:
-            return self._blank(y)
+        look = self._painted[y] = self._look(y)
+        if isinstance(look, str):
+            return self._painter.blank(look)
         kept = self._strips.get(look.row.key)
         if kept is not None and kept[0] == look:
             return kept[1]
@@ -264,15 +262,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._reveal(self._cursor)
         self.refresh()
 
-    def _blank(self, y: int) -> Strip:
-        middle = max(1, self.size.height // 2)
-        return self._painter.blank(self._empty_text() if not len(self.model) and y == middle else "")
-
-    def _empty_text(self) -> str:
-        if self.model.total and self.model.filter:
-            return f"none of {self.model.total} orders matches: {self.model.filter}"
-        return self._placeholder
-
     # Where things stand
 
     @property
@@ -292,9 +281,17 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._painter.fit(self._width, skip)
             self._strips.clear()
 
-    def _look(self, row: GridRow) -> Look:
-        moment = self._painter.moment(row, self._now)
-        return Look(row, row.key == self._cursor, self.model.is_marked(row.key), moment)
+    def _look(self, y: int) -> Look | str:
+        """What a line of the view shows now: an order, or the text on a line without one."""
+        row = self.model.row(self.scroll_offset.y + y - 1)
+        if row is not None:
+            moment = self._painter.moment(row, self._now)
+            return Look(row, row.key == self._cursor, self.model.is_marked(row.key), moment)
+        if len(self.model) or y != max(1, self.size.height // 2):
+            return ""
+        if self.model.total and self.model.filter:
+            return f"none of {self.model.total} orders matches: {self.model.filter}"
+        return self._placeholder
 
     def _repaint(self, header: bool = False) -> None:
         """Ask for a new drawing of the lines in view that would differ from what was last painted."""
@@ -303,15 +300,11 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if self._fitted != (self._width, self.model.has_accounts):
             self.refresh()
             return
-        top, width = self.scroll_offset.y, self.size.width
-        dirty = [Region(0, 0, width, 1)] if header else []
-        for y in range(1, self.size.height):
-            row = self.model.row(top + y - 1)
-            look = None if row is None else self._look(row)
-            if self._painted.get(y) != look:
-                dirty.append(Region(0, y, width, 1))
-        if dirty:
-            self.refresh(*dirty)
+        lines = [y for y in range(1, self.size.height) if self._painted.get(y) != self._look(y)]
+        if header:
+            lines.append(0)
+        if lines:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in lines))
 
     def _cursor_row(self) -> GridRow | None:
         return None if self._cursor is None else self.model.get(self._cursor)
@@ -357,22 +350,32 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _scroll(self, y: int) -> None:
         # Forced: the scroll bar, which scrolling otherwise depends on, is settled only by the next layout.
-        self.scroll_to(y=y, animate=False, force=True)
+        if self.is_mounted:
+            self.scroll_to(y=y, animate=False, force=True)
 
-    def _anchor(self) -> _Anchor | None:
+    def _anchors(self) -> list[tuple[OrderKey, int]]:
+        """Orders in view with their lines, counted from the first row: the cursor's, then from above.
+
+        The first of them that stays is to keep its line. In a view that was not scrolled the lines below
+        the heading are the first ones there are, so only the cursor's order matters.
+        """
+        top = self.scroll_offset.y
         line = self._cursor_line()
-        if self._cursor is not None and line is not None:
-            return _Anchor(self._cursor, line)
-        row = self.model.row(self.scroll_offset.y)
-        return None if row is None or self.scroll_offset.y == 0 else _Anchor(row.key, 0)
+        anchors = [] if line is None or self._cursor is None else [(self._cursor, line)]
+        if top > 0:
+            rows = ((self.model.row(top + line), line) for line in range(self._page))
+            anchors += [(row.key, line) for row, line in rows if row is not None]
+        return anchors
 
-    def _resettle(self, anchor: _Anchor | None, held: GridRow | None) -> None:
-        """After rows came, went or moved: the cursor's order keeps its line, or the view its first row."""
+    def _resettle(self, anchors: list[tuple[OrderKey, int]], held: GridRow | None) -> None:
+        """After rows came, went or moved: the view follows its anchor, a cursor without a row is lost."""
         self.virtual_size = Size(1, len(self.model) + 1)
         if held is not None and self.model.position(held.key) is None:
             self._set_cursor(None, departed=held)
-        index = None if anchor is None else self.model.position(anchor.key)
         top = self.scroll_offset.y
-        if anchor is not None and index is not None and (top > 0 or index >= self._page):
-            top = index - anchor.line
+        for key, line in anchors:
+            index = self.model.position(key)
+            if index is not None:
+                top = index - line if top > 0 or index >= self._page else 0
+                break
         self._scroll(max(0, min(top, len(self.model) - self._page)))

@@ -145,6 +145,11 @@ class GridModel:
         """The marked orders, those that the filter hides as well."""
         return frozenset(self._marks)
 
+    @property
+    def mark_count(self) -> int:
+        """How many orders are marked."""
+        return len(self._marks)
+
     def is_marked(self, key: OrderKey) -> bool:
         """Whether the order is marked."""
         return key in self._marks

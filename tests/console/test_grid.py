@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 from textual.strip import Strip
 
 from cancel_tui.cancels import Ending, Stage
@@ -224,6 +225,19 @@ class TestLines:
             grid.set_filter("[/nothing]")
             await settled(pilot)
             assert "none of 7 orders matches: [/nothing]" in "".join(painted_lines(grid))
+            grid.set_filter("[/nothing else]")
+            grid.apply(numbered(8))
+            await settled(pilot)
+            assert "none of 8 orders matches: [/nothing else]" in "".join(painted_lines(grid))
+
+    async def test_rows_given_before_the_first_paint_are_on_it(self) -> None:
+        app = GridApp()
+        app.grid.apply(numbered(50), now=3.0)
+        app.grid.set_sort(Column.PRICE, reverse=True)
+        app.grid.move_cursor(key_of("000048"))
+        async with app.run_test(size=NARROW) as pilot:
+            await until(pilot, lambda: app.grid.painted_key == key_of("000048"))
+            assert " 49 " in painted_lines(app.grid)[1]
 
 
 class TestForeignText:
@@ -310,6 +324,28 @@ class TestCursor:
             grid.apply([], [key_of(f"{n:06d}") for n in range(40)])
             await settled(pilot)
             assert (grid.painted_key, line()) == (key, before)
+
+    async def test_without_the_cursor_in_view_the_first_row_that_stays_keeps_its_line(self) -> None:
+        async with GridApp().run_test(size=NARROW) as pilot:
+            grid = await start(pilot, numbered(300))
+            await pilot.press("down")
+            grid.scroll_to(y=100, animate=False)
+            await settled(pilot)
+            grid.apply([], [key_of(f"{n:06d}") for n in range(50, 103)])
+            await settled(pilot)
+            assert " 103 " in painted_lines(grid)[4]
+
+    async def test_at_the_top_newcomers_show_above_the_cursor(self) -> None:
+        async with GridApp().run_test(size=NARROW) as pilot:
+            grid = await start(pilot, numbered(300))
+            await pilot.press("down")
+            grid.apply([row_of("000000-", venue="a")])
+            await settled(pilot)
+            assert painted_lines(grid)[1].startswith("   a ")
+            assert painted_lines(grid)[2].startswith("▸")
+            grid.apply([row_of(f"{n}", venue="a") for n in range(30)])
+            await settled(pilot)
+            assert grid.painted_key == key_of("000000"), "the cursor's order never slides out of the view"
 
     async def test_when_the_row_leaves_nothing_is_under_the_cursor_until_an_arrow_key(self) -> None:
         app = GridApp()
@@ -467,6 +503,19 @@ class TestMouse:
             await pilot._post_mouse_events([MouseScrollDown], OrderGrid, offset=(5, 5))
             await until(pilot, lambda: grid.scroll_offset.y > 0)
             assert grid.cursor_key == key_of("000000")
+
+    async def test_the_scroll_bar_moves_the_view_at_once(self) -> None:
+        async with GridApp().run_test(size=NARROW) as pilot:
+            grid = await start(pilot, numbered(300))
+            grid.post_message(ScrollTo(y=150))
+            await pilot.pause()
+            assert grid.scroll_offset.y == 150
+            grid.post_message(ScrollDown())
+            await pilot.pause()
+            assert grid.scroll_offset.y == 173
+            grid.post_message(ScrollUp())
+            await pilot.pause()
+            assert grid.scroll_offset.y == 150
 
 
 class TestTime:
