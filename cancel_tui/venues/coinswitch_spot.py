@@ -1,0 +1,308 @@
+"""CoinSwitch PRO spot: one list without a cursor, single cancels only.
+
+Public documentation: https://api-trading.coinswitch.co (`/spot/reference/list-orders`,
+`/spot/concepts/order-lifecycle`, `/spot/concepts/exchange-identifiers`, `/spot/reference/`). Whether orders
+placed by hand in the venue's own app are listed is not documented; `source` shows who placed each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cancel_tui.clock import Clock
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderType, VenueName
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.venues.base import (
+    CallClass,
+    CancelAck,
+    Capabilities,
+    ClosedPage,
+    ClosedPlan,
+    ClosedQuery,
+    Part,
+    PartList,
+    Parts,
+    Port,
+    Touched,
+)
+from cancel_tui.venues.coinswitch import CoinSwitch
+from cancel_tui.venues.coinswitch_rows import (
+    Gathering,
+    Page,
+    acknowledged,
+    following,
+    inner_order,
+    must_name,
+    named,
+    query_to,
+    read_page,
+    safe_id,
+    side_of,
+    status_of,
+    still_open,
+    unless_zero,
+)
+from cancel_tui.venues.decode import epoch, number, text, wrapped
+from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Reason, Refused
+
+EXCHANGES = ("coinswitchx", "c2c1", "c2c2")
+"""The books of `/spot/concepts/exchange-identifiers`; retired ones are read but never asked for."""
+COUNTS = (500, 100, 25)
+"""Rows to ask for: the largest number that the venue takes; its maximum is not documented."""
+_DEFAULT_COUNT = 25
+_PART = Part("orders")
+_Filter = tuple[tuple[str, str], ...]
+
+
+def make(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> CoinSwitchSpot:
+    """Build the adapter; raises ValueError for keys that cannot work."""
+    return CoinSwitchSpot(settings, credentials, clock)
+
+
+class CoinSwitchSpot(CoinSwitch):
+    """The spot surface of one key pair."""
+
+    def __init__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> None:
+        # The venue documents no limit for spot cancels, so none binds them. Status reads have none either;
+        # theirs is our own caution, which keeps polling polite.
+        budgets = {
+            CallClass.LIST: Budget(10_000, 10.0),
+            CallClass.CLOSED: Budget(10_000, 10.0),
+            CallClass.STATUS: Budget(10, 1.0),
+        }
+        capabilities = Capabilities(
+            read_order=True,
+            closed_page=COUNTS[0],
+            budgets=budgets,
+            poll_seconds=2.0,
+            lacks=frozenset({"account"}),
+        )
+        super().__init__(settings, credentials, clock, capabilities)
+        self._counts: dict[CallClass, tuple[int, ...]] = {CallClass.LIST: COUNTS, CallClass.CLOSED: COUNTS}
+        """What is still worth asking for; what the venue refused is not asked again in this process."""
+
+    async def parts(self, port: Port) -> Outcome[Parts]:
+        """One part: everything is in one list."""
+        return Answered(Parts((_PART,)))
+
+    async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
+        """Read every open order (`/spot/reference/list-orders`)."""
+        if part.id != _PART.id:
+            return NotSent("this venue has no such part")
+        gathering = Gathering()
+        failure = await self._gather(gathering, (), port)
+        return failure or Answered(gathering.result())
+
+    async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
+        """Cancel one order: `DELETE /trade/api/v2/order` with the id in a JSON body."""
+        outcome = await self.ask(
+            port,
+            CallClass.CANCEL,
+            lambda: self.signed("DELETE", "/order", body={"order_id": safe_id(key.order_id)}),
+            self._one,
+        )
+        return acknowledged(outcome, key)
+
+    async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
+        """Read one order: `GET /trade/api/v2/order?order_id=`.
+
+        The page is listed in `/spot/reference/`; its parameter and reply are a defensive reading.
+        """
+        outcome = await self.ask(
+            port,
+            CallClass.STATUS,
+            lambda: self.signed("GET", "/order", (("order_id", safe_id(key.order_id)),)),
+            self._one,
+        )
+        return named(outcome, key)
+
+    def closed_plan(self, touched: Sequence[Touched]) -> ClosedPlan:
+        """One window of creation times around every order whose creation time is known."""
+        times = {
+            one.key: one.order.created_at for one in touched if one.order is not None and one.order.created_at
+        }
+        if not times:
+            return ClosedPlan()
+        query = ClosedQuery(begin=min(times.values()) - 1, end=max(times.values()) + 1)
+        return ClosedPlan((query,), frozenset(times))
+
+    async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
+        """One page of finished orders: the same list with `open=false`."""
+        to_time = query_to(query)
+        window: _Filter = ()
+        if query.begin is not None:
+            window += (("from_time", str(int(query.begin * 1000))),)
+        if to_time is not None:
+            window += (("to_time", str(to_time)),)
+        outcome = await self._page(CallClass.CLOSED, "false", window, port, to_time)
+        if not isinstance(outcome, Answered):
+            return outcome
+        return Answered(ClosedPage(outcome.value.orders, following(query, outcome.value)))
+
+    # ------------------------------------------------------------------ the open list
+
+    async def _gather(self, gathering: Gathering, only: _Filter, port: Port) -> Failure | None:
+        """Read the list under a filter; where it jams, read it again in narrower pieces.
+
+        The venue has no cursor and its times are whole seconds, so more orders of one second than fit on a
+        page cannot be paged by time. Exchange and side divide them without remainder; known symbols only
+        help to find more.
+        """
+        jammed = await self._sweep(gathering, only, port)
+        if not isinstance(jammed, bool):
+            return jammed
+        if not jammed:
+            return None
+        orders = tuple(gathering.orders.values())
+        pieces, whole = _pieces(orders, only)
+        if not whole:
+            gathering.cut = "the venue may have kept orders back behind a full page"
+        dry = 0
+        for piece in pieces:
+            before = len(gathering.orders)
+            failure = await self._gather(gathering, (*only, piece), port)
+            if isinstance(failure, Refused):
+                gathering.cut = f"the venue refuses to list by {piece[0]}"
+            elif failure is not None:
+                return failure
+            dry = 0 if len(gathering.orders) > before else dry + 1
+            if gathering.spent or (piece[0] == "symbols" and dry >= 2):
+                break
+        return None
+
+    async def _sweep(self, gathering: Gathering, only: _Filter, port: Port) -> Failure | bool:
+        """Page a filtered list by creation time; whether it jammed: a full page with nothing new on it.
+
+        A page of 25 or more is checked for a shorter cut than the one asked for, because the venue's
+        maximum is not documented; neither is its order, so the way to page is read from the first page.
+        """
+        outcome = await self._page(CallClass.LIST, "true", only, port)
+        if not isinstance(outcome, Answered):
+            return outcome
+        first = outcome.value
+        gathering.take(first)
+        seen = first.ids
+        limit, jammed = min(first.limit, gathering.cap or first.limit), False
+        if first.size < min(limit, _DEFAULT_COUNT):
+            return False
+        ways = _ways(first)
+        for way in ways:
+            page = first
+            while not gathering.spent:
+                edge = page.oldest if way == "to_time" else page.newest
+                if edge is None:
+                    jammed = jammed or page.size >= limit
+                    break
+                size = page.size
+                outcome = await self._page(CallClass.LIST, "true", (*only, (way, str(edge))), port)
+                if not isinstance(outcome, Answered):
+                    return outcome
+                page = outcome.value
+                gathering.take(page)
+                if page.ids <= seen:
+                    jammed = jammed or page.size >= limit
+                    break
+                seen |= page.ids
+                if way == "to_time":
+                    limit = gathering.cap = min(limit, size)
+                if page.size < min(limit, _DEFAULT_COUNT):
+                    break
+        return jammed or (len(ways) > 1 and first.size >= limit)
+
+    async def _page(
+        self, call: CallClass, is_open: str, only: _Filter, port: Port, to_time: int | None = None
+    ) -> Outcome[Page]:
+        """One page, with the largest `count` that the venue takes."""
+        outcome: Outcome[Page] = NotSent("no row count is left to ask for")
+        counts = self._counts[call]
+        for index, count in enumerate(counts):
+            query = (("open", is_open), ("count", str(count)), *only)
+            outcome = await self._ask_page(call, query, count, port, to_time)
+            if isinstance(outcome, Answered):
+                self._counts[call] = counts[index:]
+            if not _count_refused(outcome):
+                break
+        return outcome
+
+    async def _ask_page(
+        self, call: CallClass, query: _Filter, count: int, port: Port, to_time: int | None
+    ) -> Outcome[Page]:
+        def read(answer: Any) -> Page:
+            return read_page(answer, self._order, count, "created_time", to_time)
+
+        return await self.ask(port, call, lambda: self.signed("GET", "/orders", query), read)
+
+    # ------------------------------------------------------------------ rows
+
+    def _one(self, answer: Any) -> Order | None:
+        row = inner_order(answer)
+        return None if row is None else must_name(self._order(row))
+
+    def _order(self, row: Mapping[str, Any]) -> Order | None:
+        return read_order(row, self.name)
+
+
+def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
+    """A row of any spot answer as an order; None without an id.
+
+    The object has no order type, because limit orders are the only ones. A price of a fill is believed only
+    beside a fill, and never the other way round.
+    """
+    order_id = text(row, "order_id")
+    if order_id is None:
+        return None
+    quantity, filled = number(row, "orig_qty"), number(row, "executed_qty")
+    return Order(
+        key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
+        client_order_id=wrapped(row, "client_order_id"),
+        symbol=wrapped(row, "symbol"),
+        exchange=wrapped(row, "exchange"),
+        side=side_of(row),
+        type=OrderType.LIMIT,
+        price=unless_zero(row, "price"),
+        quantity=quantity,
+        filled=filled,
+        remaining=still_open(quantity, filled),
+        average_price=unless_zero(row, "average_price") if filled else None,
+        status=status_of(row, filled),
+        venue_status=wrapped(row, "status"),
+        source=wrapped(row, "order_source"),
+        created_at=epoch(row.get("created_time"), 1e-3),
+        updated_at=epoch(row.get("updated_time"), 1e-3),
+    )
+
+
+def _count_refused(outcome: Outcome[Page]) -> bool:
+    """Whether a smaller page may be taken: a definite no that is not about the address."""
+    return (
+        isinstance(outcome, Refused)
+        and outcome.reason is Reason.REQUEST
+        and outcome.status not in (404, 405, 410)
+    )
+
+
+def _ways(page: Page) -> tuple[str, ...]:
+    """Which ends of a page may have been cut off: the older, the newer, or either."""
+    falling = sorted(page.created, reverse=True)
+    if falling and falling[0] != falling[-1]:
+        if list(page.created) == falling:
+            return ("to_time",)
+        if list(page.created) == falling[::-1]:
+            return ("from_time",)
+    return ("to_time", "from_time")
+
+
+def _pieces(orders: Sequence[Order], only: _Filter) -> tuple[list[tuple[str, str]], bool]:
+    """The next narrower filters, and whether together they hold everything."""
+    used = {name for name, _ in only}
+    if "exchanges" not in used:
+        known = all(one.exchange and one.exchange.raw.casefold() in EXCHANGES for one in orders)
+        return [("exchanges", name) for name in EXCHANGES], known
+    if "side" not in used:
+        return [("side", "buy"), ("side", "sell")], all(one.side is not None for one in orders)
+    if "symbols" not in used:
+        symbols = sorted({one.symbol.raw.upper() for one in orders if one.symbol})
+        return [("symbols", name) for name in symbols], False
+    return [], False
