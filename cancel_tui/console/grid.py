@@ -378,4 +378,4 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             if index is not None:
                 top = index - line if top > 0 or index >= self._page else 0
                 break
-        self._scroll(max(0, min(top, len(self.model) - self._page)))
+        self._scroll(top)

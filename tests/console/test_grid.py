@@ -584,6 +584,17 @@ class TestLooks:
             reds = {segment.text for strip in strips(grid) for segment in strip if is_red(segment)}
             assert reds == {"? UNKNOWN 11d ⟳"}
 
+    async def test_a_reversed_cursor_line_is_of_one_colour(self) -> None:
+        app = GridApp()
+        async with app.run_test(size=NARROW) as pilot:
+            app.theme = "ansi-dark"
+            grid = await start(pilot, [row_of("a", stage=Stage.SENT)])
+            await pilot.press("down", "space")
+            await settled(pilot)
+            styles = [segment.style for segment in strips(grid)[1] if segment.style and segment.style.reverse]
+            assert len(styles) > 10
+            assert len({style.color for style in styles}) == 1
+
     async def test_another_theme_repaints_every_line(self) -> None:
         app = GridApp()
         async with app.run_test(size=NARROW) as pilot:

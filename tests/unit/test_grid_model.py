@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console import badges, cells
@@ -233,6 +233,13 @@ class TestFilter:
         assert model.apply([row_of(order_of("b"), 2, Stage.SENT)])
         assert ids(model) == []
         assert model.position(key_of("b")) is None
+
+    def test_an_order_that_comes_back_is_read_anew(self) -> None:
+        model = filled_model(order_of("a"), order_of("b"))
+        model.set_filter("unknown")
+        model.apply([], [key_of("a")])
+        model.apply([row_of(order_of("a"), 1, Stage.UNKNOWN)])
+        assert ids(model) == ["a"]
 
     def test_special_characters_are_plain_text(self) -> None:
         model = filled_model(order_of("[/order/123]"), order_of("x.*"))
@@ -460,6 +467,7 @@ class TestCells:
         for width in (0, 1, 2, 5, 9, 40):
             text = cells.fit(raw, width, ascii_only)
             assert cell_len(text) == width
+            assert sum(map(get_character_cell_size, text)) == width, "no terminal may measure it otherwise"
             assert not any(ord(char) < 32 or char in "\u202e\u202c\u200d\ud800" for char in text)
             assert text.isascii() or not ascii_only
 
