@@ -1,0 +1,399 @@
+"""The journal: a chain that shows every change, and a disk that is never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cancel_tui.clock import ManualClock, SystemClock
+from cancel_tui.desk.journal import LONGEST_WAIT, Journal, read_journal, verify_journal
+from cancel_tui.redaction import HIDDEN, Secret
+from cancel_tui.text import VenueText
+
+SLACK = 0.35
+"""Seconds beyond the bound that a busy machine may take; the slow disks here take much longer."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def written(folder: Path, records: int = 5) -> Path:
+    journal = Journal(folder, ManualClock())
+    for number in range(records):
+        journal.note("step", number=number)
+    journal.close(5)
+    assert journal.path is not None
+    return journal.path
+
+
+def records(folder: Path) -> list[dict[str, object]]:
+    return [record for _, record in read_journal(folder)]
+
+
+def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+
+# ---------------------------------------------------------------- the chain
+
+
+def test_what_was_written_verifies(folder: Path) -> None:
+    written(folder)
+    written(folder, 3)
+    assert verify_journal(folder) == (8, [])
+
+
+async def test_a_record_is_on_the_disk_when_it_was_waited_for(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True, scope={"venue": []}, amount=Decimal("1.50"))
+    (found,) = records(folder)
+    assert found["kind"] == "kill_begin"
+    assert found["amount"] == "1.50"
+    assert found["seq"] == 0
+    assert str(found["at"]).endswith("Z")
+    journal.close()
+
+
+CHANGES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "altered": lambda lines: [*lines[:2], lines[2].replace(b'"number":2', b'"number":9'), *lines[3:]],
+    "altered in the last": lambda lines: [*lines[:-1], lines[-1].replace(b"step", b"stop")],
+    "another hash": lambda lines: [*lines[:-1], lines[-1].replace(b'"hash":"', b'"hash":"0')],
+    "the first removed": lambda lines: lines[1:],
+    "one removed": lambda lines: [*lines[:2], *lines[3:]],
+    "swapped": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+    "repeated": lambda lines: [*lines[:2], lines[1], *lines[2:]],
+    "cut in the last": lambda lines: [*lines[:-1], lines[-1][:-10]],
+    "cut in the middle": lambda lines: [*lines[:2], lines[2][:20] + b"\n", *lines[3:]],
+    "an empty line": lambda lines: [*lines[:2], b"\n", *lines[2:]],
+    "an unknown line": lambda lines: [*lines, b'{"kind":"kill"}\n'],
+    "no object": lambda lines: [*lines, b"[1,2]\n"],
+    "no JSON": lambda lines: [*lines, b"\xff\xfe}\n"],
+    "deep": lambda lines: [*lines, b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"\n"],
+    "a field behind the hash": lambda lines: [*lines[:-1], lines[-1].replace(b'"}', b'","x":1}')],
+    "a space before the hash": lambda lines: [*lines[:-1], lines[-1].replace(b',"hash"', b', "hash"')],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_is_found(folder: Path, change: str) -> None:
+    path = written(folder)
+    rewrite(path, CHANGES[change])
+    good, faults = verify_journal(folder)
+    assert len(faults) == 1
+    assert faults[0].file == path.name
+    assert faults[0].line == good + 1
+
+
+def test_another_files_records_do_not_fit(folder: Path) -> None:
+    first, second = written(folder), written(folder, 6)
+    tail = second.read_bytes().splitlines(keepends=True)[3:]
+    rewrite(first, lambda lines: [*lines[:2], *tail])
+    _, faults = verify_journal(folder)
+    assert [fault.file for fault in faults] == [first.name]
+
+
+def test_an_unfinished_last_record_is_named_as_such(folder: Path) -> None:
+    path = written(folder)
+    rewrite(path, CHANGES["cut in the last"])
+    (fault,) = verify_journal(folder)[1]
+    assert "unfinished" in fault.why
+    assert len(records(folder)) == 4
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_no_flipped_byte_goes_unnoticed(tmp_path: Path, position: int, change: int) -> None:
+    folder = tmp_path / "flipped"
+    for old in folder.glob("*"):
+        old.unlink()
+    path = written(folder, 3)
+    data = bytearray(path.read_bytes())
+    position %= len(data)
+    data[position] ^= change
+    path.write_bytes(bytes(data))
+    good, faults = verify_journal(folder)
+    if position == len(data) - 1:
+        return  # the line end behind the last record says nothing
+    assert faults or good == 0
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(folder: Path) -> None:
+    (folder / "x.jsonl").mkdir(parents=True)
+    good, (fault,) = verify_journal(folder)
+    assert good == 0
+    assert (fault.file, fault.line, fault.why) == ("x.jsonl", 0, "cannot be read")
+    assert records(folder) == []
+
+
+def test_a_folder_that_does_not_exist_is_an_empty_journal(tmp_path: Path) -> None:
+    assert verify_journal(tmp_path / "none") == (0, [])
+    assert records(tmp_path / "none") == []
+
+
+def test_files_are_merged_by_time_and_keep_their_own_order(folder: Path) -> None:
+    early, late = ManualClock(1_000.0), ManualClock(1_001.0)
+    one, other = Journal(folder, early), Journal(folder, late)
+    one.note("a1")
+    other.note("b1")
+    early.advance(5)
+    one.note("a2")
+    late.advance(-0.5)
+    other.note("b2")
+    for journal in (one, other):
+        journal.close(5)
+    kinds = [str(record["kind"]) for record in records(folder)]
+    assert kinds[0] == "a1"
+    assert kinds[-1] == "a2"
+    assert kinds.index("b1") < kinds.index("b2")
+
+
+def test_strange_lines_do_not_stop_the_reader(folder: Path) -> None:
+    path = written(folder, 2)
+    with path.open("ab") as file:
+        file.write(b'{"seq":[],"at":{}}\n[]\nnull\n\xff\n{"at":7}\n')
+    assert len(records(folder)) == 4
+
+
+def test_a_fact_cannot_pose_as_the_chain(folder: Path) -> None:
+    journal = Journal(folder, ManualClock())
+    journal.note("x", seq=77, prev="y", at="never", hash="z")
+    journal.note("x")
+    journal.close(5)
+    assert verify_journal(folder) == (2, [])
+    assert [record["seq"] for record in records(folder)] == [0, 1]
+    assert all(str(record["at"]).startswith("20") for record in records(folder))
+
+
+def test_foreign_text_stays_on_its_line(folder: Path) -> None:
+    journal = Journal(folder, ManualClock())
+    journal.note("x", why=VenueText("a\nb\x1b[31m"), raw="c\r\n\u2028\ud800d")
+    journal.close(5)
+    assert verify_journal(folder) == (1, [])
+    assert "\x1b" not in str(records(folder)[0]["why"])
+
+
+def test_one_process_writes_one_file_for_its_owner_only(folder: Path) -> None:
+    path = written(folder)
+    assert list(folder.iterdir()) == [path]
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o077 == 0
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_noted_after_closing_goes_on_with_the_chain(folder: Path) -> None:
+    journal = Journal(folder, ManualClock())
+    journal.note("one")
+    journal.close(5)
+    journal.note("two")
+    journal.close(5)
+    assert verify_journal(folder) == (2, [])
+    assert journal.trouble is None
+
+
+async def test_without_a_folder_nothing_is_written_and_nothing_is_wrong() -> None:
+    journal = Journal(None, SystemClock())
+    journal.note("x")
+    await journal.record("y", sync=True)
+    journal.close()
+    assert journal.path is None
+    assert journal.trouble is None
+
+
+# ---------------------------------------------------------------- secrets
+
+VALUE = "9f8e7d6c5b4a39281706f5e4d3c2b1a0-journal"
+PEM = "-----BEGIN PRIVATE KEY-----\nJOURNALJOURNALJOURNALJOURNAL01\nJOURNALJOURNALJOURNALJOURNAL02\n-----END"
+
+
+def test_no_secret_reaches_the_file(folder: Path) -> None:
+    Secret(VALUE)
+    Secret(PEM)
+    journal = Journal(folder, ManualClock())
+    journal.note("x", why=f"bad key {VALUE}", deep={"list": [VALUE, {VALUE: PEM}]}, secret=Secret(VALUE))
+    journal.note("y", text=VenueText(f"<{VALUE}>"), error=ValueError(PEM))
+    journal.close(5)
+    text = (journal.path or folder).read_text()
+    assert VALUE not in text
+    assert "JOURNALJOURNAL" not in text
+    assert HIDDEN in text
+    assert verify_journal(folder) == (2, [])
+
+
+def test_a_secret_that_looks_like_the_chain_does_not_break_it(folder: Path) -> None:
+    Secret("0" * 64)
+    written(folder, 3)
+    assert verify_journal(folder) == (3, [])
+
+
+# ---------------------------------------------------------------- broken disks
+
+
+async def timed(journal: Journal, kind: str = "request") -> float:
+    begun = time.monotonic()
+    await journal.record(kind, sync=True, no=1)
+    return time.monotonic() - begun
+
+
+def trouble_of(journal: Journal) -> str | None:
+    return journal.trouble
+
+
+class Disk:
+    """Stands in front of `os.write`: refuses, takes a part, or takes its time."""
+
+    def __init__(self) -> None:
+        self.real = os.write
+        self.mode = "good"
+        self.release = threading.Event()
+
+    def write(self, handle: int, data: bytes) -> int:
+        if self.mode == "full":
+            raise OSError(28, "No space left on device")
+        if self.mode == "part":
+            return self.real(handle, data[: len(data) // 2])
+        if self.mode == "slow":
+            self.release.wait(20)
+        return self.real(handle, data)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    disk = Disk()
+    monkeypatch.setattr(os, "write", disk.write)
+    yield disk
+    disk.release.set()
+
+
+async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Disk) -> None:
+    journal = Journal(folder, SystemClock())
+    disk.mode = "slow"
+    begun = time.monotonic()
+    await asyncio.gather(*(timed(journal, f"request{number}") for number in range(20)))
+    assert time.monotonic() - begun < LONGEST_WAIT + SLACK
+    disk.release.set()
+    await asyncio.to_thread(journal.close, 10)
+    kinds = [str(record["kind"]) for record in records(folder)]
+    assert kinds.count("journal_gap") == 20, "the gap itself is recorded"
+    assert verify_journal(folder) == (40, [])
+
+
+@pytest.mark.parametrize("mode", ["full", "part"])
+async def test_a_full_disk_is_shouted_about_and_stops_nothing(folder: Path, disk: Disk, mode: str) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("before")
+    disk.mode = mode
+    for _ in range(3):
+        assert await timed(journal) < LONGEST_WAIT + SLACK
+    assert trouble_of(journal)
+    disk.mode = "good"
+    await journal.record("after")
+    journal.close(5)
+    assert not trouble_of(journal)
+    found = records(folder)
+    assert [record["kind"] for record in found] == ["before", "journal_gap", "after"]
+    assert found[1]["lost"] == 3
+    assert verify_journal(folder) == (3, [])
+
+
+async def test_a_disk_that_fails_to_sync_loses_no_record(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    journal = Journal(folder, SystemClock())
+    assert await timed(journal) < LONGEST_WAIT + SLACK
+    assert journal.trouble == "Input/output error"
+    await journal.record("next")
+    journal.close(5)
+    assert [record["kind"] for record in records(folder)] == ["request", "next"]
+    assert verify_journal(folder) == (2, [])
+
+
+async def test_a_folder_that_cannot_be_written_is_trouble_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    journal = Journal(tmp_path / "file" / "journal", SystemClock())
+    for _ in range(3):
+        assert await timed(journal) < LONGEST_WAIT + SLACK
+    journal.note("x")
+    journal.close(5)
+    assert journal.trouble
+
+
+async def test_a_folder_that_appears_later_is_used(tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("x")
+    journal = Journal(tmp_path / "place", SystemClock())
+    await journal.record("lost")
+    (tmp_path / "place").unlink()
+    await journal.record("kept")
+    journal.close(5)
+    assert [record["kind"] for record in records(tmp_path / "place")] == ["journal_gap", "kept"]
+
+
+async def test_a_thread_that_cannot_be_started_is_trouble_and_no_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    journal = Journal(folder, SystemClock())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        journal.note("x")
+        assert await timed(journal) < LONGEST_WAIT + SLACK
+    assert journal.trouble
+    await journal.record("later")
+    journal.close(5)
+    assert [record["kind"] for record in records(folder)] == ["journal_gap", "later"]
+
+
+class Unspeakable:
+    """An object whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+async def test_a_record_that_cannot_be_written_down_costs_only_itself(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    circle: list[object] = []
+    circle.append(circle)
+    assert await timed(journal) < LONGEST_WAIT + SLACK
+    await journal.record("bad", what=Unspeakable())
+    await journal.record("bad", what=circle)
+    assert journal.trouble
+    await journal.record("good")
+    journal.close(5)
+    kinds = [record["kind"] for record in records(folder)]
+    assert kinds == ["request", "journal_gap", "good"]
+    assert verify_journal(folder) == (3, [])
+
+
+async def test_closing_waits_no_longer_than_it_may(folder: Path, disk: Disk) -> None:
+    disk.mode = "slow"
+    journal = Journal(folder, SystemClock())
+    journal.note("x")
+    begun = time.monotonic()
+    journal.close(0.1)
+    assert time.monotonic() - begun < 0.1 + SLACK
+    journal.note("y")
+
+
+def test_many_records_keep_their_order(folder: Path) -> None:
+    written(folder, 500)
+    assert [record["number"] for record in records(folder)] == list(range(500))
+    assert json.loads((next(folder.iterdir())).read_text().splitlines()[-1])["seq"] == 499
