@@ -318,7 +318,7 @@ class Engine:
         for track in plan(due)[:room]:
             self._cancels_flying.add(track.key)
             self._sent(track, now)
-            track.sighted = False
+            track.sighted = track.lingering = False
             actions.append(SendCancel(track.key))
         return actions
 
@@ -328,7 +328,7 @@ class Engine:
         if track.stage is Stage.WANTED:
             return track.sighted
         # A cancel that the venue has been "raising" for long is asked for again; at worst it is refused.
-        return track.stage is Stage.ACCEPTED and track.attempts > 0 and now - track.since > _STUCK
+        return track.stage is Stage.ACCEPTED and track.lingering and now - track.since > _STUCK
 
     def _list_due(self, now: float) -> bool:
         if self._listing or now < self._list_at or not self._lists_needed:
@@ -479,7 +479,7 @@ class Engine:
                 continue
             if not isinstance(outcome, NotSent):
                 track.ended_at = now
-                track.sighted = False
+                track.sighted = track.lingering = False
                 track.requested_wall = track.requested_wall or wall
             if isinstance(outcome, Answered):
                 if key.order_id not in named:
@@ -514,7 +514,7 @@ class Engine:
     def _acknowledged(self, track: Track, now: float, wall: float) -> None:
         track.attempts = max(track.attempts, 1)
         track.ended_at = now
-        track.sighted = False
+        track.sighted = track.lingering = False
         track.message = None
         track.requested_wall = track.requested_wall or wall
         track.acknowledged_wall = track.acknowledged_wall or wall
@@ -544,7 +544,11 @@ class Engine:
         self.parts = parts.parts
         self.blind_spots |= set(parts.blind_spots)
         self.seen_accounts |= {account.casefold() for account in parts.accounts}
-        return self.proof.wanted(parts.parts, self.last_cancel)
+        wanted = self.proof.wanted(parts.parts, self.last_cancel)
+        if self._scarce and not self.passes and self.native_usable:
+            # Past windows that are read while the cancel-all is at work would all have to be read again.
+            return tuple(part for part in wanted if not part.past)
+        return wanted
 
     def took_list(
         self,
@@ -654,7 +658,10 @@ class Engine:
         for track in self.tracks.values():
             if track.key.family is Family.STOP and "stop_orders" in self.blind_spots:
                 continue
-            if track.stage is Stage.WANTED and track.key not in listed and begun > track.since:
+            if track.key in listed or begun < (track.ended_at or track.since):
+                continue
+            track.lingering = False
+            if track.stage is Stage.WANTED:
                 track.sighted = False
 
     def _observe(self, order: Order) -> None:
@@ -680,6 +687,9 @@ class Engine:
         if empty:
             self._empty_wait = 0
             self._list_at = self.proof.next_pass(self.last_cancel) or now
+            if self.proof.flat(self.last_cancel):
+                # The lists have proven their part; what follows is the watch for newcomers.
+                self._list_at = now + max(self.aim.list_interval, self.aim.settle)
         elif listed or self.tracks:
             self._empty_wait += 1
             first, longest = (1.5, 6.0) if self._scarce else (0.25, 2.0)

@@ -28,6 +28,8 @@ class Track:
     """When it entered its stage."""
     sighted: bool = False
     """Whether the newest evidence says: live, and nothing was sent since."""
+    lingering: bool = False
+    """Whether the newest evidence says: cancel or expiry under way, and nothing was sent since."""
     newcomer: bool = False
     attempts: int = 0
     next_try: float = 0.0
@@ -78,7 +80,7 @@ class Track:
             return
         self.describe(order)
         self.apply(Event.SEEN_END, now)
-        self.sighted = False
+        self.sighted = self.lingering = False
         self.ending = ending
         self.filled = self._last_word(order)
         self.confirmed_wall = self.confirmed_wall or wall
@@ -94,6 +96,9 @@ class Track:
     def see(self, order: Order, begun: float, now: float) -> None:
         """A list or read-back begun at `begun` shows it live or pending; older evidence changes nothing."""
         if self.ended_at is not None and begun < self.ended_at:
+            if self.order is None:
+                # Too old to say how it stands, yet all that is known of what it is.
+                self.describe(order)
             return
         if self.stage is Stage.ENDED and begun < self.since:
             return
@@ -102,7 +107,7 @@ class Track:
             return
         pending = order.status is OrderStatus.PENDING_CANCEL
         self.apply(Event.SEEN_PENDING if pending else Event.SEEN_LIVE, now)
-        self.sighted = not pending
+        self.sighted, self.lingering = not pending, pending
         self.lost = False
 
     @property
@@ -112,7 +117,7 @@ class Track:
             return self.ending
         if self.stage is Stage.GONE:
             return Ending.GONE
-        if self.sighted and self.order is not None:
+        if (self.sighted or self.lingering) and self.order is not None:
             return Ending.OPEN
         return Ending.UNKNOWN
 
