@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from cancel_tui import __version__
+from cancel_tui.redaction import place_of
 
 _COMMANDS = {
     "demo": "open the console on the built-in practice venues",
@@ -24,8 +25,8 @@ OK, FAILED, USAGE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
 """The contract's exit statuses."""
 
 
-def _globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
-    """The options that may stand before or after the command."""
+def add_globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """The options that may stand before or after the command; not `top`: given before, they stand."""
     missing: object = None if top else argparse.SUPPRESS
     parser.add_argument("--config", metavar="FILE", default=missing, help="the configuration file")
     parser.add_argument("--data-dir", metavar="DIR", default=missing, help="where journal and logs go")
@@ -45,14 +46,25 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         description="A terminal kill switch for desk traders. Without a command: the console.",
         allow_abbrev=False,
     )
-    _globals(parser, top=True)
+    add_globals(parser, top=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, sentence in _COMMANDS.items():
         one = commands.add_parser(name, help=sentence, description=sentence.capitalize(), allow_abbrev=False)
-        _globals(one, top=False)
+        add_globals(one, top=False)
         if name == command:
             import_module(f"cancel_tui.cli.{name}").configure(one)
     return parser
+
+
+def _command_in(arguments: Sequence[str]) -> str | None:
+    """The command's name; a file that is called like a command is not one."""
+    following = iter(arguments)
+    for one in following:
+        if one in ("--config", "--data-dir"):
+            next(following, None)
+        elif not one.startswith("-"):
+            return one
+    return None
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -60,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     from cancel_tui.cli.session import UsageError
     from cancel_tui.settings import SettingsError
 
-    command = next((one for one in arguments if one in _COMMANDS), None)
+    command = _command_in(arguments)
     try:
         options = build_parser(command).parse_args(arguments)
         module = import_module(f"cancel_tui.cli.{options.command or 'console'}")
@@ -78,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
         return leave.code if isinstance(leave.code, int) else USAGE
     except Exception as error:
         # Neither the text nor the traceback: either could carry a secret.
-        where = _place(error)
+        where = place_of(error)
         sys.stderr.write(f"cancel-tui: internal fault: {type(error).__name__} in {where}\n")
         return UNPROVEN
     return status
@@ -88,15 +100,3 @@ def _prepare() -> None:
     from cancel_tui.redaction import install_log_net
 
     install_log_net()
-
-
-def _place(error: BaseException) -> str:
-    """Module and line of ours in which an error arose."""
-    found = "an unknown place"
-    trace = error.__traceback__
-    while trace is not None:
-        name = trace.tb_frame.f_globals.get("__name__", "")
-        if str(name).startswith("cancel_tui"):
-            found = f"{name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
