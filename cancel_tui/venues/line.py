@@ -28,6 +28,8 @@ MAX_PIECES = 16 * 1024
 """Pieces of body; one-byte chunks would keep the event loop busy for as long as their sender likes."""
 
 _LOOKS = 4
+_TURNS = 5
+"""Of the loop, until the end of a TLS connection has come through every layer."""
 _METHOD = re.compile(rb"[A-Z]{1,16}")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -254,8 +256,9 @@ class Line(asyncio.Protocol):
         """
         if not hasattr(select, "poll"):
             # A proactor loop always has a read pending: what arrived shows only after the loop had its turns.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            return self.clean
         for _ in range(_LOOKS):
             if not self.clean:
                 return False
@@ -271,11 +274,9 @@ class Line(asyncio.Protocol):
         if sock is None or sock.fileno() < 0:
             return True
         with contextlib.suppress(OSError, ValueError):
-            if hasattr(select, "poll"):
-                poller = select.poll()
-                poller.register(sock.fileno(), select.POLLIN)
-                return bool(poller.poll(0))
-            return bool(select.select([sock.fileno()], [], [], 0)[0])
+            poller = select.poll()
+            poller.register(sock.fileno(), select.POLLIN)
+            return bool(poller.poll(0))
         return True
 
     def begin(

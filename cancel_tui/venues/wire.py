@@ -9,6 +9,7 @@ other module names httpx.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from cancel_tui.venues.base import Message, Raw, Reply
 from cancel_tui.venues.line import Line, Mark, encode
+from cancel_tui.venues.names import Addresses
 from cancel_tui.venues.outcome import NotSent, Unanswered
 from cancel_tui.venues.tls import prepare
 
@@ -110,6 +112,7 @@ class Wire:
         self.connect_seconds = connect_seconds
         self.slot_seconds = slot_seconds
         self._context = context
+        self._addresses = Addresses(origin.host)
         self._size = slots
         self._slots = _Slots(slots)
         self._idle: list[Line] = []
@@ -216,22 +219,37 @@ class Wire:
     async def _dial(self) -> Line | NotSent:
         if not self._open:
             return NotSent("the connection set is closed")
-        origin = self.origin
         try:
             async with asyncio.timeout(self.connect_seconds):
-                context = (self._context or await prepare()) if origin.tls else None
-                _, line = await asyncio.get_running_loop().create_connection(
-                    Line,
-                    origin.host,
-                    origin.port,
-                    ssl=context,
-                    server_hostname=origin.host if origin.tls else None,
-                )
+                return await self._connect()
         except TimeoutError:
             return NotSent(f"no connection within {self.connect_seconds:g} s")
         except Exception as error:  # nothing was written yet, whatever went wrong
             return NotSent(_why(error))
-        return line
+
+    async def _connect(self) -> Line:
+        """One connection, TLS included, to the first address that takes it; half of what is left for each."""
+        host, port, tls = self.origin.host, self.origin.port, self.origin.tls
+        context = (self._context or await prepare()) if tls else None
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.connect_seconds
+        addresses = await self._addresses.find(self.connect_seconds / 3)
+        for address in addresses:
+            last = address == addresses[-1]
+            try:
+                async with asyncio.timeout(None if last else (end - loop.time()) / 2):
+                    _, line = await loop.create_connection(
+                        Line, address, port, ssl=context, server_hostname=host if tls else None
+                    )
+            except ssl.SSLError:
+                raise  # somebody is there, and is not who it should be
+            except OSError:  # TimeoutError is one
+                if last:
+                    raise
+            else:
+                self._addresses.worked(address)
+                return line
+        raise OSError(errno.EADDRNOTAVAIL, "no address")
 
 
 _CERTIFICATE = {

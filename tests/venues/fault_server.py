@@ -189,10 +189,9 @@ class FaultServer:
         """Whether that many requests have come."""
         return len(self.targets) >= count
 
-    def has_accepted(self, count: int) -> bool:
-        """Whether that many connections have come, the last of them ready."""
-        with self._lock:
-            return self.accepted >= count and len(self._connections) > 0
+    def has_open(self, count: int) -> bool:
+        """Whether exactly that many connections are open."""
+        return self.open == count
 
     def note_bytes(self, count: int) -> None:
         """Count bytes of requests, whole or not."""

@@ -140,6 +140,12 @@ def test_the_host_header_names_the_origin(url: str, host: bytes) -> None:
     assert Origin.of(url).header == host
 
 
+@pytest.mark.parametrize("host", [b"", b"a b", b"a\r\nX: y", b"a\n", b"a/b", b"user@a", b"\xfc.example"])
+def test_a_host_that_could_be_read_as_something_else_is_refused(host: bytes) -> None:
+    with pytest.raises(ValueError, match="host"):
+        encode(Message(b"GET", b"/"), host)
+
+
 token = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcxyz0189-_.!~", min_size=1, max_size=20).map(str.encode)
 visible = st.binary(max_size=40).map(lambda raw: bytes(33 + byte % 94 for byte in raw))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -104,12 +105,129 @@ async def test_a_silent_handshake_means_not_sent_and_ends_in_time() -> None:
     assert reason == "no connection within 0.2 s"
 
 
-async def test_an_unknown_name_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unknown(*arguments: Any, **options: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+# --- names --------------------------------------------------------------------------------------------------
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+
+class NameServer:
+    """Stands in for the system's lookup; can answer, deny, and hang."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked: list[str] = []
+        self.unhang = threading.Event()
+        self.unhang.set()
+        monkeypatch.setattr(socket, "getaddrinfo", self.look_up)
+
+    def look_up(self, host: str, port: object, *_: object, **__: object) -> list[Any]:
+        self.asked.append(host)
+        self.unhang.wait(10)
+        if not self.addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in self.addresses]
+
+
+def named(server: FaultServer, slots: int = 4, connect_seconds: float = 3.0) -> Wire:
+    return Wire(Origin("venue.example", server.port, False), slots, connect_seconds=connect_seconds)
+
+
+async def test_an_unknown_name_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    NameServer(monkeypatch)
     assert await not_sent(Origin("venue.example", 443, False)) == "the venue's name could not be resolved"
+
+
+async def test_connections_made_at_once_share_one_lookup_and_later_ones_look_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = NameServer(monkeypatch, "127.0.0.1")
+    with FaultServer() as server:
+        wire = named(server)
+        assert await wire.warm(4) == 4
+        assert names.asked == ["venue.example"]
+        await until(lambda: server.open == 4)
+        server.end_all()
+        await until(lambda: wire.idle == 0)
+        await answered(wire, "/1")
+        assert len(names.asked) == 2
+        await wire.close()
+
+
+async def test_a_lookup_that_hangs_means_not_sent_in_time_and_keeps_nothing_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = NameServer(monkeypatch, "127.0.0.1")
+    names.unhang.clear()
+    with FaultServer() as server:
+        wire = named(server, connect_seconds=0.1)
+        assert await wire.exchange(delete("/1"), 5.0) == NotSent("no connection within 0.1 s")
+        assert await asyncio.get_running_loop().run_in_executor(None, lambda: 1) == 1
+        assert [thread.daemon for thread in threading.enumerate() if thread.name.startswith("lookup")] == [
+            True
+        ]
+        names.unhang.set()
+        await answered(wire, "/2")
+        await wire.close()
+    assert server.targets == [b"/2"]
+
+
+@pytest.mark.parametrize("fault", ["hangs", "denies"])
+async def test_when_names_stop_working_the_last_known_address_still_does(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = NameServer(monkeypatch, "127.0.0.1")
+    with FaultServer() as server:
+        wire = named(server, connect_seconds=0.9)
+        await answered(wire, "/1")
+        if fault == "hangs":
+            names.unhang.clear()
+        else:
+            names.addresses.clear()
+        server.end_all()
+        await until(lambda: wire.idle == 0)
+        await answered(wire, "/2")
+        assert len(names.asked) == 2
+        await wire.close()
+        names.unhang.set()
+
+
+async def test_a_venue_that_moved_is_found_at_its_new_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = NameServer(monkeypatch, "127.0.0.1")
+    with FaultServer() as server:
+        wire = named(server)
+        await answered(wire, "/1")
+        names.addresses = ["127.0.0.2"]
+        server.end_all()
+        await until(lambda: wire.idle == 0)
+        assert isinstance(await wire.exchange(delete("/2"), 5.0), NotSent)
+        await wire.close()
+    assert server.targets == [b"/1"]
+
+
+async def test_an_address_that_is_silent_costs_half_the_time_and_only_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FaultServer() as server:
+        dials: list[str] = []
+        loop = asyncio.get_running_loop()
+        real = loop.create_connection
+
+        async def connect(factory: Any, address: str, *arguments: Any, **options: Any) -> Any:
+            dials.append(address)
+            if address == "127.0.0.9":
+                await asyncio.Event().wait()
+            return await real(factory, address, *arguments, **options)
+
+        monkeypatch.setattr(loop, "create_connection", connect)
+        NameServer(monkeypatch, "127.0.0.9", "127.0.0.2", "127.0.0.1")
+        wire = named(server, connect_seconds=1.0)
+        await answered(wire, "/1")
+        server.end_all()
+        await until(lambda: wire.idle == 0)
+        await answered(wire, "/2")
+        await wire.close()
+    assert dials == ["127.0.0.9", "127.0.0.2", "127.0.0.1", "127.0.0.1"]
+
+
+# --- addresses that cannot be -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,8 +245,13 @@ async def test_an_unknown_name_means_not_sent(monkeypatch: pytest.MonkeyPatch) -
 async def test_an_address_that_cannot_be_used_means_not_sent(origin: Origin) -> None:
     wire = Wire(origin, 1)
     assert isinstance(await wire.exchange(delete("/1"), 1.0), NotSent)
-    assert await wire.warm(1) == 0
     assert wire.free == 1
+
+
+async def test_warming_towards_a_port_that_cannot_be_opens_nothing() -> None:
+    wire = Wire(Origin("127.0.0.1", 70_000, False), 2)
+    assert await wire.warm(2) == 0
+    assert wire.free == 2
 
 
 async def test_any_failure_to_connect_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,8 @@ BEHAVIOURS = [
     resets,
     cut_short,
 ]
-FINE = set(BEHAVIOURS[:9])
+NO_ANSWER = {never, hangs_up, resets, cut_short}
+"""What is too late for a client on time may still be in time for one that was busy itself."""
 
 
 @dataclass
@@ -178,7 +179,7 @@ async def soak(count: int, seed: int, *, tls: bool = False) -> None:
     assert [t for t, mark in told.marks.items() if not mark.sent and seen[t]] == [], "no mark, but seen"
     assert [t for t, raw in answered.items() if raw.body != t] == [], "another request's answer"
     assert [t for t in answered if not seen[t]] == [], "an answer to an unseen request"
-    assert [t for t, raw in answered.items() if plan[t] not in FINE] == [], "an answer that was none"
+    assert [t for t, raw in answered.items() if plan[t] in NO_ANSWER] == [], "an answer that was none"
     for request in server.requests:
         number = request.target.removeprefix(b"/orders/")
         assert request.lines[2:] == [b"X-Id: " + number, b"Content-Length: %d" % len(request.body)]

@@ -110,6 +110,18 @@ async def test_an_error_of_the_write_itself_counts_as_sent() -> None:
     assert not line.clean
 
 
+@TLS
+async def test_a_cancelled_caller_in_flight_costs_the_connection_at_once(tls: bool) -> None:
+    mark = Mark()
+    async with served(silence, tls=tls) as (server, wire):
+        caller = asyncio.create_task(wire.exchange(delete("/1"), 5.0, mark))
+        await until(lambda: server.targets == [b"/1"])
+        caller.cancel()
+        await asyncio.wait([caller])
+        assert mark.sent
+        await until(lambda: server.open == 0)
+
+
 # --- idle connections ---------------------------------------------------------------------------------------
 
 
@@ -188,10 +200,11 @@ async def test_an_idle_connection_that_ended_or_spoke_unasked_is_dropped_at_once
     assert server.targets == [b"/first", b"/second"]
 
 
-async def test_an_idle_connection_is_looked_at_where_there_is_no_poll(
-    monkeypatch: pytest.MonkeyPatch,
+@TLS
+async def test_an_idle_connection_is_given_time_to_show_its_end_where_there_is_no_poll(
+    tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with served(idle_behaviour(Connection.reset)) as (server, wire):
+    async with served(idle_behaviour(Connection.reset), tls=tls) as (server, wire):
         monkeypatch.delattr(select, "poll")
         await answered(wire, "/first")
         server.act(1)
