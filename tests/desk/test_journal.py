@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -95,6 +96,19 @@ def test_every_change_is_found(folder: Path, change: str) -> None:
     assert len(faults) == 1
     assert faults[0].file == path.name
     assert faults[0].line == good + 1
+
+
+def test_a_record_that_was_altered_and_sealed_again_breaks_the_next(folder: Path) -> None:
+    path = written(folder)
+
+    def reseal(lines: list[bytes]) -> list[bytes]:
+        text = lines[2].replace(b'"number":2', b'"number":9').rpartition(b',"hash"')[0] + b"}"
+        seal = hashlib.sha256(text).hexdigest().encode()
+        return [*lines[:2], text[:-1] + b',"hash":"' + seal + b'"}\n', *lines[3:]]
+
+    rewrite(path, reseal)
+    good, (fault,) = verify_journal(folder)
+    assert (good, fault.line) == (3, 4)
 
 
 def test_another_files_records_do_not_fit(folder: Path) -> None:
