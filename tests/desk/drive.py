@@ -1,0 +1,73 @@
+"""One manual clock for venues and desk, moved on whenever everybody only waits: minutes pass in moments."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from cancel_tui.cli.session import practice_credentials
+from cancel_tui.clock import ManualClock
+from cancel_tui.desk.desk import Desk
+from cancel_tui.practice.cluster import Cluster
+from cancel_tui.settings import parse_settings
+
+QUIET = 0.003
+"""Real seconds without a request that count as: everybody waits."""
+
+
+class Stage:
+    """A cluster of practice venues and a desk on one manual clock."""
+
+    def __init__(self, clock: ManualClock, cluster: Cluster, desk: Desk) -> None:
+        self.clock = clock
+        self.cluster = cluster
+        self.desk = desk
+
+    def _pulse(self) -> tuple[int, int]:
+        return sum(venue.server.requests for venue in self.cluster.venues), self.desk.revision
+
+    async def until(self, done: Callable[[], bool], *, virtual: float = 600.0, real: float = 40.0) -> None:
+        """Let time pass until a condition holds; fails past either limit."""
+        begun, started = self.clock.monotonic(), time.monotonic()
+        while not done():
+            assert self.clock.monotonic() - begun < virtual, "the condition did not come true in time"
+            assert time.monotonic() - started < real, "the test takes too long"
+            pulse = self._pulse()
+            await asyncio.sleep(QUIET)
+            if self._pulse() != pulse or done():
+                continue
+            await asyncio.sleep(QUIET)
+            wake = self.clock.next_wake
+            if self._pulse() == pulse and wake is not None:
+                self.clock.advance(max(0.0, wake - self.clock.monotonic()))
+
+    async def finish(self, task: asyncio.Task[Any], **limits: float) -> None:
+        """Let time pass until a task is over, and raise what it raised."""
+        await self.until(task.done, **limits)
+        await task
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, orders: int = 60, *, only: str | None = None, extra: str = "", **plan: Any
+) -> AsyncIterator[Stage]:
+    """Practice venues and an opened desk; `extra` is TOML that is added to every venue's table."""
+    clock = ManualClock(1_790_000_000.0)
+    cluster = Cluster(orders, clock=clock, **plan)
+    await cluster.start()
+    text = "".join(
+        block + extra + "\n"
+        for block in cluster.configuration().split("\n\n")
+        if only is None or f"[venues.{only}]" in block
+    )
+    desk = Desk(parse_settings(text, folder / "c.toml"), clock, folder / "data", practice_credentials)
+    await desk.open()
+    try:
+        yield Stage(clock, cluster, desk)
+    finally:
+        await desk.close()
+        await cluster.stop()
