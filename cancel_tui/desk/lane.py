@@ -52,8 +52,9 @@ class Tally:
 class _Gate:
     """Lets waiters of one class through in the order of urgency, as the pace allows."""
 
-    def __init__(self, pace: Pace, clock: Clock) -> None:
+    def __init__(self, pace: Pace, clock: Clock, refresh: Callable[[], None]) -> None:
         self.pace = pace
+        self._refresh = refresh
         self._clock = clock
         self._heap: list[tuple[int, int]] = []
         self._order = itertools.count()
@@ -69,6 +70,10 @@ class _Gate:
                 reserve = budget.count // 2 if budget and urgency is Urgency.POLL else 0
                 now = self._clock.monotonic()
                 when = self.pace.earliest(now, reserve) if self._heap[0] == me else inf
+                if when <= now and budget is not None:
+                    # Others may have sent while this one waited.
+                    self._refresh()
+                    when = self.pace.earliest(now, reserve)
                 if when <= now:
                     return self.pace.take(now)
                 await self._wait(when - now)
@@ -120,7 +125,7 @@ class Lane:
         self._reads = Wire(origin, _READ_SLOTS, connect_seconds=connect, slot_seconds=60.0)
         self._polls = Wire(origin, 2, connect_seconds=connect, slot_seconds=60.0)
         self._gates: dict[CallClass, _Gate] = {
-            call: _Gate(Pace(capabilities.budgets.get(call)), clock)
+            call: _Gate(Pace(capabilities.budgets.get(call)), clock, self._count_others)
             for call in CallClass
             if call is not CallClass.OTHER
         }
@@ -158,8 +163,6 @@ class Lane:
         gate = self._gates.get(call)
         if gate is None:
             return None
-        if gate.pace.budget is not None:
-            self._count_others()
         ticket = await gate.admit(urgency)
         if gate.pace.budget is not None:
             self._memory.add(call, self._clock.wall())
@@ -169,7 +172,7 @@ class Lane:
         wall, now = self._clock.wall(), self._clock.monotonic()
         for call, moment in self._memory.others(wall):
             gate = self._gates.get(call)
-            if gate is not None and gate.pace.budget is not None and wall - moment < gate.pace.budget.seconds:
+            if gate is not None and gate.pace.budget is not None:
                 gate.pace.remember(now - max(0.0, wall - moment))
 
     def settle(self, call: CallClass, ticket: Ticket | None, *, unused: bool = False) -> None:
@@ -190,8 +193,7 @@ class Lane:
     ) -> Raw:
         """Admit, sign, write down, send, write down."""
         ticket = await self.admit(call, urgency)
-        begin(call)
-        mark = Mark()
+        mark = Mark(written=lambda: begin(call))
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
         try:

@@ -269,6 +269,10 @@ class B2Trader(HttpVenue):
         missing = await self._tokens.ready(port)
         if missing is not None:
             return missing
+        # Connected first: the list counts as begun when its budget is taken, and must leave right then.
+        refused = await self._hub.connect(self.capabilities.timeout_seconds)
+        if refused is not None:
+            return refused
         await port.admit(CallClass.LIST)
         return await self._hub.first_item("OpenOrders", account, self.capabilities.timeout_seconds)
 

@@ -12,6 +12,7 @@ import contextlib
 import re
 import select
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import h11
@@ -45,6 +46,14 @@ class Mark:
 
     sent: bool = False
     """Whether the write began."""
+    written: Callable[[], None] | None = None
+    """Called at that moment."""
+
+    def write(self) -> None:
+        """The write begins now."""
+        self.sent = True
+        if self.written is not None:
+            self.written()
 
 
 def encode(message: Message, host: bytes) -> bytes:
@@ -289,7 +298,7 @@ class Line(asyncio.Protocol):
         self._answer = _Answer(method)
         done = self._done = loop.create_future()
         self._timer = loop.call_later(deadline, self.kill, f"no answer within {deadline:g} s")
-        mark.sent = True
+        mark.write()
         try:
             self._transport.write(wire)  # the border: from here on nothing is "not sent"
         except Exception as error:

@@ -356,6 +356,11 @@ class HubClient:
         self._links: set[_Link] = set()
         self._closed = False
 
+    async def connect(self, seconds: float) -> Lost | Raw | None:
+        """Open the connection if it is not open; None once it is. A subscription then leaves at once."""
+        link = await self._connected(seconds)
+        return None if isinstance(link, _Link) else link
+
     async def first_item(self, target: str, argument: str, seconds: float) -> Item | Lost | Raw:
         """Subscribe afresh and wait for the first item; `seconds` bounds handshake and item, each."""
         link = await self._connected(seconds)
