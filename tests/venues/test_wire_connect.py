@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import threading
 from typing import Any
@@ -254,12 +256,26 @@ async def test_warming_towards_a_port_that_cannot_be_opens_nothing() -> None:
     assert wire.free == 2
 
 
-async def test_any_failure_to_connect_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            OSError(errno.EHOSTUNREACH, "Connect call failed ('127.0.0.1', 9)"),
+            f"no connection ({os.strerror(errno.EHOSTUNREACH)})",
+        ),
+        (OSError("Multiple exceptions: [Errno 111] ('127.0.0.1', 9)"), "no connection (OSError)"),
+        (ConnectionResetError(), "no connection (ConnectionResetError)"),
+        (RuntimeError("('127.0.0.1', 9)"), "the venue's address cannot be used (RuntimeError)"),
+    ],
+)
+async def test_any_failure_to_connect_means_not_sent_and_names_no_address(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken(*arguments: Any, **options: Any) -> Any:
-        raise RuntimeError("cannot schedule new futures after shutdown")
+        raise error
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", broken)
-    assert "RuntimeError" in await not_sent(Origin("127.0.0.1", 9, False))
+    assert await not_sent(Origin("127.0.0.1", 9, False)) == reason
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])

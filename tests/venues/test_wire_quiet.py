@@ -88,6 +88,7 @@ async def test_a_quiet_get_without_a_usable_answer_says_so_in_its_own_words() ->
         "http://127.0.0.1:x/",
         "http://[::1",
         "http://",
+        "http://127.0.0.1/\x00",
     ],
 )
 async def test_a_quiet_get_of_an_impossible_address_raises_nothing_else(url: str) -> None:

@@ -114,7 +114,7 @@ async def test_an_error_of_the_write_itself_counts_as_sent() -> None:
 async def test_a_cancelled_caller_in_flight_costs_the_connection_at_once(tls: bool) -> None:
     mark = Mark()
     async with served(silence, tls=tls) as (server, wire):
-        caller = asyncio.create_task(wire.exchange(delete("/1"), 5.0, mark))
+        caller = asyncio.create_task(wire.exchange(delete("/1"), 60.0, mark))
         await until(lambda: server.targets == [b"/1"])
         caller.cancel()
         await asyncio.wait([caller])
