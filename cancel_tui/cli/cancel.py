@@ -7,7 +7,7 @@ import asyncio
 
 from cancel_tui.cli import render
 from cancel_tui.cli.kill import STATUS, report
-from cancel_tui.cli.session import UsageError, make_desk, settings_of
+from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk, Slot
 from cancel_tui.desk.lane import Urgency
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("venue", metavar="VENUE")
     parser.add_argument("order_id", metavar="ORDER_ID", nargs="+", help="stop:ID names a B2TRADER Stop order")
     parser.add_argument("--account", metavar="ID", help="the account, where the venue has several")
-    parser.add_argument("--deadline", type=float, default=120.0, metavar="SECONDS")
+    parser.add_argument("--deadline", type=duration, default=120.0, metavar="SECONDS")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
@@ -53,7 +53,7 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
         known: dict[str, Order] = {}
         if per_account and slot.venue is not None:
             await desk.list_venue(slot, Urgency.KILL, deep=True)
-            known = {order.key.order_id: order for order in slot.book.orders()}
+            known = _known(slot)
         keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]
         sendable = frozenset(key for key in keys if key.account is not None or not per_account)
         scope = Scope(
@@ -62,16 +62,28 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
             raw={"venue": [slot.name], "account": [options.account] if options.account else []},
         )
         kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
-        if sendable or slot.venue is None:
+        if sendable:
             await desk.start(kill, render.scope_json(scope))
+        else:
+            kill.names = (slot.name,)
+            kill.locked[slot.name] = slot.error or "none of the named orders is in its lists"
         kill.finished_wall = desk.clock.wall()
-        for key in keys:
-            if key not in sendable:
-                kill.unfound.append(key)
+        kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
         report(kill, as_json=options.json)
         return STATUS[kill.verdict]
     finally:
         await desk.close()
+
+
+def _known(slot: Slot) -> dict[str, Order]:
+    """The listed orders by id; an id that two accounts use is nobody's, it needs `--account`."""
+    found: dict[str, Order] = {}
+    twice: set[str] = set()
+    for order in slot.book.orders():
+        if order.key.order_id in found:
+            twice.add(order.key.order_id)
+        found[order.key.order_id] = order
+    return {order_id: order for order_id, order in found.items() if order_id not in twice}
 
 
 def _key(slot: Slot, raw: str, account: str | None, known: dict[str, Order]) -> OrderKey:

@@ -128,7 +128,7 @@ async def _connected(settings: VenueSettings, origin: Origin, check: str) -> Fin
         detail = f"the certificate is not accepted: {error.verify_message or 'no reason given'}"
         remedy = "if a proxy inspects the traffic of this network, its authority must be trusted system-wide"
         return Finding(check, settings.name, False, detail, remedy)
-    except ssl.SSLError:
+    except (ssl.SSLError, ConnectionResetError):
         remedy = "check base_url: the port may not speak TLS, or something in between breaks it"
         return Finding(check, settings.name, False, "no TLS connection could be made", remedy)
     except OSError as error:
@@ -220,12 +220,16 @@ async def _clock(slot: Slot) -> Finding:
     outcome = await _asked(slot, slot.venue.measure_clock)
     if not isinstance(outcome, Answered):
         return Finding("clock", slot.name, None, f"could not be measured: {redact(describe(outcome))}")
-    offset = outcome.value
+    return clock_finding(slot.name, outcome.value)
+
+
+def clock_finding(venue: str, offset: float) -> Finding:
+    """What an offset means; seconds that the venue's clock is ahead of this machine's."""
     detail = f"the venue's clock is {offset * 1000:+.0f} ms from ours"
     if abs(offset) <= CLOCK_WARNS:
-        return Finding("clock", slot.name, True, detail)
+        return Finding("clock", venue, True, detail)
     remedy = "set this machine's clock by NTP; a venue refuses requests whose time is off"
-    return Finding("clock", slot.name, None if abs(offset) <= CLOCK_FAILS else False, detail, remedy)
+    return Finding("clock", venue, None if abs(offset) <= CLOCK_FAILS else False, detail, remedy)
 
 
 async def _blind_spots(slot: Slot) -> list[Finding]:
