@@ -298,8 +298,8 @@ class Line(asyncio.Protocol):
         self._answer = _Answer(method)
         done = self._done = loop.create_future()
         self._timer = loop.call_later(deadline, self.kill, f"no answer within {deadline:g} s")
-        mark.write()
         try:
+            mark.write()
             self._transport.write(wire)  # the border: from here on nothing is "not sent"
         except Exception as error:
             self.kill(f"the request could not be written in full ({type(error).__name__})")

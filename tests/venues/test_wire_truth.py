@@ -110,6 +110,17 @@ async def test_an_error_of_the_write_itself_counts_as_sent() -> None:
     assert not line.clean
 
 
+async def test_a_listener_that_fails_at_the_write_fails_no_caller_and_no_later_request() -> None:
+    def fail() -> None:
+        raise RuntimeError("listener")
+
+    mark = Mark(written=fail)
+    async with served() as (_, wire):
+        assert isinstance(await wire.exchange(delete("/1"), 5.0, mark), Unanswered)
+        assert mark.sent
+        await answered(wire, "/2")
+
+
 @TLS
 async def test_a_cancelled_caller_in_flight_costs_the_connection_at_once(tls: bool) -> None:
     mark = Mark()
