@@ -66,7 +66,7 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
             await desk.start(kill, render.scope_json(scope))
         else:
             kill.names = (slot.name,)
-            kill.locked[slot.name] = slot.error or "none of the named orders is in its lists"
+            kill.locked[slot.name] = slot.error or _nowhere(keys)
         kill.finished_wall = desk.clock.wall()
         kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
         report(kill, as_json=options.json)
@@ -84,6 +84,12 @@ def _known(slot: Slot) -> dict[str, Order]:
             twice.add(order.key.order_id)
         found[order.key.order_id] = order
     return {order_id: order for order_id, order in found.items() if order_id not in twice}
+
+
+def _nowhere(keys: list[OrderKey]) -> str:
+    if any(key.family is Family.STOP for key in keys):
+        return "a Stop order cannot be found by listing: name its --account"
+    return "none of the named orders is in its lists"
 
 
 def _key(slot: Slot, raw: str, account: str | None, known: dict[str, Order]) -> OrderKey:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from typing import Any
 
@@ -35,8 +37,22 @@ def warn(text: str) -> None:
 
 def _write(stream: Any, text: str) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-    stream.flush()
+    try:
+        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        # What a kill has done, and its exit status, do not depend on who is listening.
+        _silence(stream)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            warn(f"cancel-tui: standard output cannot be written: {error.strerror}")
+
+
+def _silence(stream: Any) -> None:
+    """Let later writes go nowhere, Python's own at exit among them."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def document(value: Any) -> None:

@@ -460,6 +460,34 @@ def test_an_interrupted_kill_ends_with_130_and_its_record_stays_readable(tmp_pat
         assert floor.shell.leaks() == []
 
 
+def test_who_listens_changes_neither_a_kill_nor_its_exit_status(doomed: Floor) -> None:
+    assert doomed.live("p99")
+    process = doomed.shell.start("kill", "--yes", "--venue", "p99")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(LIMIT) == 0, told
+    assert "BrokenPipe" not in told
+    assert doomed.live("p99") == {}
+
+
+def test_a_stop_order_is_cancelled_where_its_account_is_named_and_looked_for_nowhere_else(
+    doomed: Floor,
+) -> None:
+    stop = next(one for one in doomed.live("broker").values() if one["family"] == "stop")
+    named = f"stop:{stop['order_id']}"
+    done = doomed.shell("cancel", "broker", named, "--json")
+    assert done.status == 3
+    assert "--account" in done.json["venues"][0]["error"]
+    assert stop["order_id"] in doomed.live("broker")
+    done = doomed.shell("cancel", "broker", named, "--account", stop["account"], "--json")
+    assert done.status == 0, done.out
+    assert [one["outcome"] for one in done.json["orders"]] == ["canceled"]
+    assert stop["order_id"] not in doomed.live("broker")
+
+
 def test_a_dead_venue_is_down_and_holds_up_no_other(floor: Floor, tmp_path: Path) -> None:
     config = tmp_path / "dead.toml"
     text = floor.shell.config.read_text().split("\n\n", 1)[0]
