@@ -823,8 +823,10 @@ class Engine:
             return False
         if self.capabilities.read_order:
             return track.lost
-        if self.capabilities.closed_page:
-            return self._closed_misses.get(track.key, 0) >= _CLOSED_MISSES
+        if self.capabilities.closed_page and self.closed_planner is not None:
+            if self._closed_misses.get(track.key, 0) >= _CLOSED_MISSES:
+                return True
+            return track.key not in self.closed_planner((Touched(track.key, track.order),)).covers
         return True
 
     @property
