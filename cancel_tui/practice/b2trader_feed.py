@@ -68,9 +68,16 @@ class Feed:
         elif self._switches.stream_mode == "changed_final":
             orders = list(changed.values())
         if orders or self._switches.stream_mode == "full":
-            item = [self._wire.stream_order(order) for order in orders]
+            item = self._item(orders)
             for stream in streams:
                 stream.push(item)
+
+    def _item(self, orders: list[SimOrder]) -> object:
+        if not orders and self._strikes("null_list"):
+            return None
+        if not orders and self._strikes("missing_list"):
+            return {}
+        return [self._wire.stream_order(order) for order in orders]
 
     def _opened(self, stream: Stream) -> str | None:
         if stream.target != "OpenOrders":
@@ -84,7 +91,7 @@ class Feed:
         self._book.settle()
         orders = self._open(str(stream.arguments[0]))
         if orders or self._switches.stream_mode != "nothing_when_empty":
-            stream.push([self._wire.stream_order(order) for order in orders])
+            stream.push(self._item(orders))
         if self._strikes("stream_end"):
             stream.end()
         elif self._strikes("stream_close"):

@@ -73,6 +73,12 @@ MARKETS = {
 """Every market of the practice venue, by its id."""
 
 
+def market_of(symbol: str) -> Market:
+    """The market of an order; for an id that is no market's, one that shows that very id."""
+    known = MARKETS.get(symbol)
+    return known or Market(symbol, "Spot", symbol, Decimal(1), Decimal("0.01"), Decimal("0.01"))
+
+
 def status_word(order: SimOrder) -> str:
     """The venue's word for an order's state."""
     if order.family == "stop":
@@ -110,7 +116,7 @@ class Wire:
 
     def stream_order(self, order: SimOrder) -> dict[str, object]:
         """One order as an element of an `OpenOrders` item."""
-        market = MARKETS[order.symbol]
+        market = market_of(order.symbol)
         extra = order.extra
         expires = extra.get("expires")
         stop_loss = extra.get("stop_loss")
@@ -138,7 +144,7 @@ class Wire:
         ended = order.state in (State.CANCELLED, State.EXPIRED) and not self._switches.null_cancellation_date
         return {
             "marketId": order.symbol,
-            "marketDisplayName": MARKETS[order.symbol].display,
+            "marketDisplayName": market_of(order.symbol).display,
             **self._core(order),
             "commission": self.amount(_fee(order)),
             "rejectDetails": "",
@@ -150,7 +156,7 @@ class Wire:
         ended = order.state is State.CANCELLED and not self._switches.null_cancellation_date
         return {
             "marketId": order.symbol,
-            "marketDisplayName": MARKETS[order.symbol].display,
+            "marketDisplayName": market_of(order.symbol).display,
             "orderId": order.id,
             "orderType": order.type,
             "side": order.side.capitalize(),

@@ -1,15 +1,16 @@
 """What both practice CoinSwitch venues share: the front door, the rules of a cancel, deliberate faults.
 
 Faults are names in the mutable set `faults`, which starts as `plan.faults`; unknown names do nothing.
-`name@operation` confines a fault to one operation, and `once:` in front uses it up at its first hit:
-`drop`, `http500@cancel`, `once:fill_race`, `once:effect_then_drop@cancel_all`. Operations are `list`,
-`closed`, `status`, `cancel`, `cancel_all`, `create`, `validate`, `ping` and `market`. Spot answers open and
-closed lists on one path, so both are `list` there.
+`@OPERATION`, `once:` and `*COUNT` are understood as in `mischief`: `drop`, `http500@cancel`,
+`once:fill_race`, `once:effect_then_drop@cancel_all`. Operations are `list`, `closed`, `status`, `cancel`,
+`cancel_all`, `create`, `validate`, `ping` and `market`. Spot answers open and closed lists on one path, so
+both are `list` there.
 
 For every signed call, before it has any effect:
   `hang`, `drop`, `reset`     no answer: silence, a closed connection, a reset connection
   `http500`, `html`           500 with a message, 502 with an HTML page
   `http423`, `http429`        423 and 429 with a message, whatever the rate
+  `throttle`                  429 with a message and `Retry-After`
   `empty`, `badjson`, `torn`  200 with no body, with half a document, with half the promised bytes
   `redirect`                  307 to another path
 For calls that change something (`cancel`, `cancel_all`, `create`): `effect_then_` + any name above takes
@@ -46,6 +47,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.practice.coinswitch_auth import Gate, KeyPair
 from cancel_tui.practice.http import Answer, Drop, Hang, Raw, Request, Response
 from cancel_tui.practice.market import SimOrder, State
+from cancel_tui.practice.mischief import strikes
 from cancel_tui.practice.venue import Plan, PracticeVenue, RateLimit
 
 API = "/trade/api/v2"
@@ -93,6 +95,7 @@ _MISBEHAVIOUR: dict[str, Answer] = {
     "html": Response(502, _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), _HTML),
     "http423": message(423, "Locked"),
     "http429": message(429, "Too Many Requests"),
+    "throttle": message(429, "Too Many Requests", ("retry-after", "1")),
     "empty": Response(200),
     "badjson": Response.of('{"data": {"orders": [{"order_id": "'),
     "torn": Raw(_TORN),
@@ -143,7 +146,6 @@ class CoinSwitchVenue(PracticeVenue):
     def __init__(self, clock: Clock, plan: Plan, keys: KeyPair | None = None) -> None:
         super().__init__(clock, plan)
         self.keys = keys or KeyPair.generate()
-        self.faults: set[str] = set(plan.faults)
         self.limits = {name: Window(clock, *window) for name, window in self.windows.items()}
         self._shared = Window(clock, *self.shared_window)
         self._gate = Gate(self.keys, self.now_ms)
@@ -166,14 +168,8 @@ class CoinSwitchVenue(PracticeVenue):
         return int(self.clock.wall() * 1000) + (_SKEW_MS if self.fault("skew") else 0)
 
     def fault(self, name: str, operation: str = "") -> bool:
-        """Whether a fault is on for an operation; one marked `once:` is used up by asking."""
-        for spelling in (name, f"{name}@{operation}"):
-            if spelling in self.faults:
-                return True
-            if f"once:{spelling}" in self.faults:
-                self.faults.discard(f"once:{spelling}")
-                return True
-        return False
+        """Whether a fault is on for an operation; one that is counted is used up by asking."""
+        return strikes(self.faults, name, operation)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request: gate, limits, faults, then the operation itself."""

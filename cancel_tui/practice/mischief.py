@@ -7,7 +7,8 @@ wire before the venue sees the request:
 
 - `hang`: no answer, the connection stays open; `drop`: closed without an answer; `reset`: the same with RST
 - `http500`: 500 with a line of text; `html`: 502 with a proxy's page
-- `empty`: 200 without a body; `badjson`: 200 with JSON that breaks off
+- `empty`: 200 without a body; `badjson`: 200 with JSON that breaks off; `torn`: 200 with fewer bytes than
+  promised; `redirect`: 307 to another path
 - `throttle`: 429 with `Retry-After: 1`
 
 Each of them also exists as `effect_then_NAME`: the venue carries the request out and only the answer is
@@ -18,10 +19,11 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-from cancel_tui.practice.http import Answer, Drop, Hang, Response
+from cancel_tui.practice.http import Answer, Drop, Hang, Raw, Response
 
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _JSON = (("content-type", "application/json"),)
+_TORN = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"data": {'
 
 _WIRE: dict[str, Answer] = {
     "hang": Hang(),
@@ -31,6 +33,8 @@ _WIRE: dict[str, Answer] = {
     "html": Response(502, _PAGE, (("content-type", "text/html"),)),
     "empty": Response(200, b"", _JSON),
     "badjson": Response(200, b'{"data": [{"id": "4c0e7b52-1d3f-4a', _JSON),
+    "torn": Raw(_TORN),
+    "redirect": Response(307, b"", (("location", "/moved"),)),
     "throttle": Response(429, b'{"error":"Too Many Requests"}', (*_JSON, ("retry-after", "1"))),
 }
 

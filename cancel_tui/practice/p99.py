@@ -13,6 +13,8 @@ reading is defensive and said so below.
 - `unauthorized`: 401 with an empty body; `db_error`: 500 `DB_ERROR`
 - `key_cannot_cancel`: 403 `API Key permission denied` on cancels of callers with an API key
 - `strict_symbols`: cancel-all of an unknown symbol answers 404 instead of an empty list (not documented)
+- `unknown_status`: resting orders carry a status word that the documentation does not have, whatever list
+  they were asked by; `null_list`, `missing_list`: an empty list is null, or an empty object
 - `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
 Routes: `list` (no status, or a live one), `closed` (a terminal status), `status` (one order), `cancel`,
@@ -49,6 +51,7 @@ from cancel_tui.practice.p99_wire import (
     LIVE_WORDS,
     PREFIX,
     PUBLIC,
+    UNKNOWN_WORD,
     WORDS,
     error,
     route_of,
@@ -81,6 +84,9 @@ class P99Spot(PracticeVenue):
             "db_error",
             "key_cannot_cancel",
             "strict_symbols",
+            "unknown_status",
+            "null_list",
+            "missing_list",
             "stream_silent",
             "stream_duplicates",
         }
@@ -93,7 +99,6 @@ class P99Spot(PracticeVenue):
         super().__init__(clock, plan)
         self.keys = Keys(api_key, api_secret)
         """The keys of this run, and how far a timestamp may be off."""
-        self.faults: set[str] = set(plan.faults)
         self.skew = 0.0
         """Seconds by which the server's clock is ahead of the clock that was handed in."""
         self.rate: RateLimit | None = None
@@ -290,10 +295,22 @@ class P99Spot(PracticeVenue):
             and status in (None, word(order))
             and start <= int(order.created) <= stop
         ]
-        answer = Response.of([wire(order) for order in rows[:limit]])
+        answer = self._listed([self._wire(order) for order in rows[:limit]], "list")
         if status in LIVE_WORDS and planned(self.faults, "partial_between_lists", "list"):
             self._fill_somebody_in_part()
         return answer
+
+    def _listed(self, rows: list[dict[str, object]], route: str) -> Response:
+        for name, value in (("null_list", None), ("missing_list", {})):
+            if not rows and strikes(self.faults, name, route):
+                return Response.of(value)
+        return Response.of(rows)
+
+    def _wire(self, order: SimOrder) -> dict[str, object]:
+        row = wire(order)
+        if order.state.live and strikes(self.faults, "unknown_status", "list"):
+            row["status"] = UNKNOWN_WORD
+        return row
 
     def _fill_somebody_in_part(self) -> None:
         for order in self._mine(live=True):
@@ -307,7 +324,7 @@ class P99Spot(PracticeVenue):
         order = self._find(ident)
         if isinstance(order, Response):
             return order
-        return error(404, "ORDER_NOT_FOUND") if order.account else Response.of(wire(order))
+        return error(404, "ORDER_NOT_FOUND") if order.account else Response.of(self._wire(order))
 
     def _find(self, ident: str) -> SimOrder | Response:
         try:

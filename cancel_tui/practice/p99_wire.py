@@ -22,6 +22,8 @@ LIVE_WORDS = ("open", "partially_filled")
 """What `status` says of orders that can still trade."""
 WORDS = (*LIVE_WORDS, "filled", "canceled", "rejected", "expired")
 """Everything that `status` may say."""
+UNKNOWN_WORD = "under_review"
+"""The undocumented status of fault `unknown_status`."""
 _ROUTES = {
     ("GET", "/spot/health"): "health",
     ("GET", "/spot/markets"): "markets",

@@ -14,6 +14,7 @@ defensive.
 - `cancel_all_noop`: a cancel-all answers an empty list of ids and does nothing
 - `error_true`: `{"error": true}` with HTTP 200, and nothing is done
 - `unauthorized`: 401
+- `null_list`, `missing_list`: an empty list of orders or ids is null, or left out
 - `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
 Routes: `list`, `closed` (a list with `includeClosed`), `status` (one order), `cancel`, `cancel_all`,
@@ -26,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from cryptography.hazmat.primitives import serialization
@@ -79,6 +80,8 @@ class Roxom(PracticeVenue):
         "cancel_all_noop",
         "error_true",
         "unauthorized",
+        "null_list",
+        "missing_list",
         "stream_silent",
         "stream_duplicates",
     }
@@ -94,7 +97,6 @@ class Roxom(PracticeVenue):
     ) -> None:
         super().__init__(clock, plan)
         self.api_key = api_key or f"rxk_key_{secrets.token_hex(16)}"
-        self.faults: set[str] = set(plan.faults)
         self.skew = 0.0
         """Seconds by which the server's clock is ahead; only the `Date` header and error bodies tell."""
         self.rate: RateLimit | None = None
@@ -290,7 +292,7 @@ class Roxom(PracticeVenue):
             for order in orders
             if order.extra.get("instType") == inst_type and symbol in (None, order.symbol)
         ]
-        return Response.of({"error": False, "data": {"orders": rows}})
+        return self._listed("orders", rows, "list")
 
     def _status(self, request: Request, ident: str) -> Response:
         unit = self._unit(request, "sats")
@@ -346,7 +348,16 @@ class Roxom(PracticeVenue):
         for order in doomed[-1:]:
             self._leave(order, "cancel_all")
         gone = [order.id for order in doomed if order.state is not State.FILLED]
-        return Response.of({"error": False, "data": {"cancelledOrderIds": gone}})
+        return self._listed("cancelledOrderIds", gone, "cancel_all")
+
+    def _listed(self, name: str, rows: Sequence[object], route: str) -> Response:
+        """A success with a list; one that is empty may be null or missing, by faults."""
+        data: dict[str, object] = {name: rows}
+        if not rows and strikes(self.faults, "null_list", route):
+            data = {name: None}
+        elif not rows and strikes(self.faults, "missing_list", route):
+            data = {}
+        return Response.of({"error": False, "data": data})
 
     def _create(self, request: Request, _ident: str) -> Response:
         body = request.json()

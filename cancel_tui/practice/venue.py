@@ -66,6 +66,8 @@ class PracticeVenue(ABC):
     def __init__(self, clock: Clock, plan: Plan) -> None:
         self.clock = clock
         self.plan = plan
+        self.faults: set[str] = set(plan.faults)
+        """Names of misbehaviours that are on; may be changed at any time."""
         self.book = Book(clock, plan.seed)
         self.server = HttpServer(self._handle)
         self.seen: list[str] = []
