@@ -71,6 +71,7 @@ class Truth:
     filled: Decimal = Decimal(0)
     status: OrderStatus = OrderStatus.OPEN
     cancelled_by_us: bool = False
+    hidden_until: float | None = None
 
     def order(self) -> Order:
         """As the venue would describe it."""
@@ -111,6 +112,8 @@ class Manners:
     """New orders a second, for the first ten seconds."""
     native_lies: bool = False
     """The cancel-all answers ok and takes only a part."""
+    lag: float = 0.0
+    """Seconds for which each order is once missing from the lists although it is live; below `settle`."""
     past_windows: int = 0
     faults_end: float = 40.0
     """Seconds after which nothing goes wrong any more."""
@@ -169,8 +172,12 @@ class Model:
         return self.scope.match(truth.order(), self.capabilities.lacks) is Match.YES
 
     def live(self) -> list[Truth]:
-        """Orders in scope that can still trade and were there when the last list was begun."""
-        seen = max(self.engine.proof.streak, default=inf)
+        """Orders in scope that can still trade and were there when the proof's lists were begun.
+
+        Where lists lag, an order that is born between the two lists may be in neither.
+        """
+        streak = self.engine.proof.streak
+        seen = inf if not streak else streak[0] if self.manners.lag else streak[-1]
         return [
             truth
             for truth in self.truths.values()
@@ -234,6 +241,15 @@ class Model:
             self._take(truth)
             ids.append(truth.key.order_id)
         return Answered(CancelAllAck(ids=tuple(ids)))
+
+    def _hidden(self, truth: Truth) -> bool:
+        if (
+            truth.hidden_until is None
+            and self._window(truth) == "newest"
+            and self._bad(0.5 if self.manners.lag else 0.0)
+        ):
+            truth.hidden_until = self.now + self.manners.lag
+        return truth.hidden_until is not None and self.now < truth.hidden_until
 
     def _window(self, truth: Truth) -> str:
         if not self.manners.past_windows or truth.created > -7 * 86_400:
@@ -320,7 +336,7 @@ class Model:
                 rows = [
                     truth.order()
                     for truth in self.truths.values()
-                    if truth.status.live and self._window(truth) == part.id
+                    if truth.status.live and self._window(truth) == part.id and not self._hidden(truth)
                 ]
                 return Answered(PartList(tuple(rows)))
 

@@ -32,6 +32,7 @@ manners = st.builds(
     fills=st.sampled_from([0.0, 0.5, 3.0]),
     newcomers=st.sampled_from([0.0, 0.0, 1.0]),
     native_lies=st.booleans(),
+    lag=st.sampled_from([0.0, 0.7]),
     past_windows=st.sampled_from([0, 0, 3]),
 )
 
