@@ -9,6 +9,7 @@ order comes first, an unknown order is 404, a refused cancel 400.
 Faults besides those of `coinswitch_base`:
   `count_refused`   a `count` above 100 is refused with 422
   `count_capped`    no answer has more than 100 rows, whatever `count` asked for
+  `oldest_first`    lists begin with the oldest order; `unsorted`: they are in no order of time
 """
 
 from __future__ import annotations
@@ -220,7 +221,12 @@ class CoinSwitchSpot(CoinSwitchVenue):
         if self.fault("count_capped", "list"):
             size = min(size, _LOW_COUNT)
         orders = self.book.live() if wanted == "true" else self.book.finished()
-        return self.listed(self._matching(orders, params)[:size])
+        rows = self._matching(orders, params)
+        if self.fault("oldest_first", "list"):
+            rows.reverse()
+        elif self.fault("unsorted", "list"):
+            rows.sort(key=lambda order: order.id)
+        return self.listed(rows[:size])
 
     def _matching(self, orders: Sequence[SimOrder], params: Mapping[str, str]) -> list[SimOrder]:
         since = whole_in(params, "from_time", digits=True)

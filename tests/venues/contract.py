@@ -124,6 +124,16 @@ class VenueContract(ListContract[S]):
             stage.clock.advance(LATER)
             assert set(self.live(stage.server)) == set(keys[-4:])
 
+    async def test_many_cancels_at_once_under_a_wrong_clock_are_each_carried_out(self) -> None:
+        async with self.stage(skew=-90.0) as stage:
+            keys = [self.place(stage.server) for _ in range(24)]
+            self.spoil(stage.server, "replay_refused", [])
+            outcomes = await asyncio.gather(*(stage.venue.cancel(key, stage.port) for key in keys))
+            assert all(isinstance(one, Answered) for one in outcomes), outcomes
+            assert stage.port.counts[CallClass.CANCEL] <= 2 * len(keys)
+            stage.clock.advance(LATER)
+            assert self.live(stage.server) == {}
+
     async def test_the_cancel_of_an_unknown_order_is_refused_as_not_found_and_touches_nothing(self) -> None:
         async with self.stage(orders=5) as stage:
             stranger = self.stranger(stage)
@@ -303,6 +313,26 @@ class VenueContract(ListContract[S]):
             self.mend(stage.server)
             for key in keys:
                 await self.reads_as(stage, key, OrderStatus.CANCELED)
+
+    @pytest.mark.parametrize("fault", NO_ANSWER)
+    async def test_with_everything_broken_nothing_is_raised_and_nothing_claimed(self, fault: str) -> None:
+        async with self.stage(timeout=SHORT if fault == "hang" else PATIENCE) as stage:
+            key = self.place(stage.server)
+            asks = await self.asks_all(stage, key)
+            before = self.live(stage.server)
+            self.spoil(stage.server, fault, [])
+            async with self.another(stage, timeout=stage.port.timeout) as fresh:
+                venue, port = fresh.venue, fresh.port
+                asks = fresh.same_asks(key, self.symbols[0])
+                outcomes = await asyncio.gather(
+                    *(ask() for ask in asks.values()), venue.parts(port), venue.measure_clock(port)
+                )
+            for outcome in outcomes[:-2]:
+                assert isinstance(outcome, Unanswered | NotSent), outcome
+            # Some know their parts without asking, and a proxy's Date header tells the time as well.
+            for outcome in outcomes[-2:]:
+                assert isinstance(outcome, Answered | Unanswered | NotSent), outcome
+            assert self.live(stage.server) == before
 
     @pytest.mark.parametrize("status", [400, 404, 409, 422, 500, 503])
     async def test_whatever_a_refusal_says_it_is_no_answer_and_harmless_to_show(self, status: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from cancel_tui.clock import Clock, ManualClock
 from cancel_tui.orders import Order, OrderKey, OrderStatus
+from cancel_tui.text import VenueText
 from cancel_tui.venues.base import (
     CallClass,
     ClosedQuery,
@@ -79,6 +80,12 @@ def fact_of(order: Order) -> Fact:
         Decimal(-1) if order.filled is None else order.filled,
         order.status,
     )
+
+
+def shown(order: Order, names: Iterable[str]) -> dict[str, object]:
+    """Some fields of an order, texts as `str`."""
+    values = {name: getattr(order, name) for name in names}
+    return {name: one.raw if isinstance(one, VenueText) else one for name, one in values.items()}
 
 
 def facts_of(orders: Sequence[Order]) -> dict[OrderKey, Fact]:
@@ -243,6 +250,10 @@ class VenueGround(ABC, Generic[S]):
         """Every order that is over, with its end in the words that the adapter should use."""
 
     @abstractmethod
+    def details(self, server: S, key: OrderKey) -> Mapping[str, object]:
+        """What the adapter must tell of a live order besides its `Fact`: fields of `Order`, texts as str."""
+
+    @abstractmethod
     def arrivals(self, server: S) -> int:
         """How many requests have arrived so far, upgrades included."""
 
@@ -278,6 +289,10 @@ class VenueGround(ABC, Generic[S]):
     @abstractmethod
     def rename(self, server: S, key: OrderKey, text: str) -> None:
         """Let an order's symbol be any text."""
+
+    @abstractmethod
+    def renumber(self, server: S, key: OrderKey, order_id: str) -> OrderKey:
+        """Let an order's id be any text; its new key."""
 
     # How the server misbehaves
 
@@ -316,11 +331,12 @@ class VenueGround(ABC, Generic[S]):
 
     @asynccontextmanager
     async def another(
-        self, stage: Stage[S], credentials: Mapping[str, str] | None = None
+        self, stage: Stage[S], credentials: Mapping[str, str] | None = None, timeout: float = PATIENCE
     ) -> AsyncIterator[Stage[S]]:
         """A second adapter, with a port and a clock of its own, before the same server."""
-        port = PlainPort(stage.server.base_url)
-        venue = self.make_adapter(stage.server, self.adapter_clock(), credentials)
+        port = PlainPort(stage.server.base_url, timeout)
+        clock = self.adapter_clock()
+        venue = self.make_adapter(stage.server, clock, credentials, timeout_seconds=timeout)
         try:
             yield replace(stage, venue=venue, port=port)
         finally:

@@ -11,7 +11,7 @@ from cancel_tui.orders import Order, OrderId, OrderKey, OrderStatus
 from cancel_tui.text import literal
 from cancel_tui.venues.base import CallClass, ClosedQuery, Touched
 from cancel_tui.venues.outcome import Answered, NotSent, Reason, Refused, Unanswered
-from tests.venues.contract_ground import Fact, Server, Stage, VenueGround, answered, fact_of, facts_of
+from tests.venues.contract_ground import Fact, Server, Stage, VenueGround, answered, fact_of, facts_of, shown
 
 S = TypeVar("S", bound=Server)
 
@@ -26,6 +26,19 @@ HOSTILE_TEXTS = (
     "x" * 20_000,
 )
 """What no symbol should be, and what must do no harm as one."""
+
+
+IDS_FROM_HELL = (
+    "../cancel-all",
+    "a/../../b",
+    "x?y=1#z",
+    "%2e%2e",
+    " ",
+    "id\r\nX-Injected: 1",
+    "\x1b[2Jid",
+    "9" * 190,
+)
+"""What a venue might call an order."""
 
 
 class ListContract(VenueGround[S]):
@@ -47,6 +60,13 @@ class ListContract(VenueGround[S]):
                 key: fact for key, fact in truth.items() if key not in unseen
             }
             assert not unseen or self.blind_spots
+
+    async def test_everything_else_that_the_venue_tells_of_an_order_is_kept(self) -> None:
+        async with self.stage(orders=120) as stage:
+            for key, order in (await stage.listed()).items():
+                expected = self.details(stage.server, key)
+                assert shown(order, expected) == expected
+                assert order.venue_status is not None
 
     async def test_more_orders_of_one_instant_than_a_page_holds_are_never_silently_short(self) -> None:
         async with self.stage() as stage:
@@ -123,6 +143,18 @@ class ListContract(VenueGround[S]):
             stage.clock.advance(5.0)
             assert self.live(stage.server) == {}
 
+    async def test_hostile_ids_are_listed_as_they_came_and_harm_no_other_order(self) -> None:
+        async with self.stage() as stage:
+            spared = self.place(stage.server)
+            keys = [self.renumber(stage.server, self.place(stage.server), one) for one in IDS_FROM_HELL]
+            assert set(await stage.listed()) == {spared, *keys}
+            for key in keys:
+                outcome = await stage.venue.cancel(key, stage.port)
+                assert isinstance(outcome, Answered | NotSent | Refused), (key, outcome)
+                stage.clock.advance(5.0)
+                assert (key in self.live(stage.server)) is not isinstance(outcome, Answered), key
+            assert spared in self.live(stage.server)
+
     # Reading one order back
 
     async def test_a_live_order_is_read_back_as_it_is(self) -> None:
@@ -186,6 +218,21 @@ class ListContract(VenueGround[S]):
             pages = stage.port.counts[CallClass.CLOSED]
             assert len(plan.queries) <= pages
             assert pages <= 2 * len(plan.queries) + 2 * len(ended) // able.closed_page
+
+    async def test_finished_orders_of_one_instant_do_not_keep_the_pages_going_for_ever(self) -> None:
+        async with self.stage() as stage:
+            if not stage.venue.capabilities.closed_page:
+                return
+            self.crowd_of_one_instant(stage.server)
+            found = {order.key: order for one in await stage.lists() for order in one.orders}
+            for key in self.live(stage.server):
+                self.finish(stage.server, key, OrderStatus.FILLED)
+            plan = stage.venue.closed_plan([Touched(key, order) for key, order in found.items()])
+            ends = await self._closed(stage, plan.queries)
+            ended = self.ended(stage.server)
+            assert ends == {key: ended[key] for key in ends}
+            assert len(ends) >= min(stage.venue.capabilities.closed_page, len(ended))
+            assert stage.port.counts[CallClass.CLOSED] <= 8
 
     async def _finish_a_crowd(self, stage: Stage[S]) -> Mapping[OrderKey, Order]:
         """Orders that were listed and then ended, among as many that nobody asks for."""

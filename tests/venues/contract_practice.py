@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
+
+import pytest
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, OrderStatus, VenueName
@@ -102,6 +105,22 @@ class PracticeContract(VenueContract[P]):
         """Straight from the book."""
         return self._facts(server, live=False)
 
+    def details(self, server: P, key: OrderKey) -> Mapping[str, object]:
+        """What all venues tell, and what `tells` adds."""
+        order = self.order_of(server, key)
+        return {
+            "remaining": order.remaining,
+            "price": order.price,
+            "average_price": order.average if order.filled else None,
+            "created_at": pytest.approx(order.created, abs=1.0),
+            "updated_at": pytest.approx(order.updated, abs=1.0),
+            **self.tells(server, order),
+        }
+
+    @abstractmethod
+    def tells(self, server: P, order: SimOrder) -> Mapping[str, object]:
+        """The fields that only this venue has, or has in its own way."""
+
     def arrivals(self, server: P) -> int:
         """As the server counts them."""
         return server.server.requests
@@ -123,6 +142,13 @@ class PracticeContract(VenueContract[P]):
     def rename(self, server: P, key: OrderKey, text: str) -> None:
         """Whatever the venue's markets are."""
         self.order_of(server, key).symbol = text
+
+    def renumber(self, server: P, key: OrderKey, order_id: str) -> OrderKey:
+        """In the book as well."""
+        order = server.book.orders.pop(key.order_id)
+        order.id = order_id
+        server.book.orders[order_id] = order
+        return key._replace(order_id=OrderId(order_id))
 
     def every_state(self, server: P, states: Sequence[State]) -> None:
         """Spread the live states over a crowd; what leaves or lapses does so after the test."""

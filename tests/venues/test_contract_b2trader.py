@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from cancel_tui.clock import Clock, ManualClock, SystemClock
-from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, OrderStatus, VenueName
+from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, OrderStatus, OrderType, VenueName
 from cancel_tui.practice.b2trader import B2Trader
+from cancel_tui.practice.b2trader_wire import market_of
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import Plan
 from cancel_tui.venues.base import CallClass
@@ -54,6 +55,17 @@ class TestB2Trader(PracticeContract[B2Trader]):
     def key_of(self, server: B2Trader, order: SimOrder) -> OrderKey:
         account, family = AccountId(order.account), Family(order.family)
         return OrderKey(VenueName(server.name), account, family, OrderId(order.id))
+
+    def tells(self, server: B2Trader, order: SimOrder) -> Mapping[str, object]:
+        return {
+            "type": OrderType.LIMIT if order.type == "Limit" else OrderType.MARKET,
+            "account": order.account,
+            "display_symbol": market_of(order.symbol).display,
+            "time_in_force": order.tif.capitalize(),
+            "source": order.extra.get("source", "Manual"),
+            "trigger_price": None,
+            "exchange": None,
+        }
 
     def place(
         self, server: B2Trader, symbol: str | None = None, *, filled: bool = False, age: float = 0.0

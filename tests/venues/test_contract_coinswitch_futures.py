@@ -10,10 +10,10 @@ from typing import ClassVar
 import pytest
 
 from cancel_tui.clock import ManualClock
-from cancel_tui.orders import OrderKey, OrderStatus
+from cancel_tui.orders import OrderKey, OrderStatus, OrderType
 from cancel_tui.practice.coinswitch_auth import KeyPair
 from cancel_tui.practice.coinswitch_futures import CoinSwitchFutures
-from cancel_tui.practice.market import State
+from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.venues.base import CallClass
 from cancel_tui.venues.outcome import Answered, Reason, Refused, Throttled, Unanswered
 from tests.venues.contract_ground import answered, facts_of
@@ -44,6 +44,17 @@ class TestCoinSwitchFutures(PracticeContract[CoinSwitchFutures]):
             {"api_key": other.api_key, "api_secret": other.api_secret},
             {"api_key": self.credentials(server)["api_key"], "api_secret": other.api_secret},
         )
+
+    def tells(self, server: CoinSwitchFutures, order: SimOrder) -> Mapping[str, object]:
+        types = {"STOP_MARKET": OrderType.STOP, "TAKE_PROFIT_MARKET": OrderType.TAKE_PROFIT}
+        return {
+            "type": types.get(order.type, OrderType.LIMIT),
+            "exchange": "EXCHANGE_2",
+            "trigger_price": order.trigger,
+            "reduce_only": bool(order.extra["reduce_only"]),
+            "created_at": pytest.approx(order.created, abs=0.001),
+            "account": None,
+        }
 
     def place(
         self, server: CoinSwitchFutures, symbol: str | None = None, *, filled: bool = False, age: float = 0.0

@@ -10,11 +10,11 @@ from typing import ClassVar
 import pytest
 
 from cancel_tui.clock import ManualClock
-from cancel_tui.orders import OrderKey, OrderStatus
+from cancel_tui.orders import OrderKey, OrderStatus, OrderType
 from cancel_tui.practice.coinswitch_auth import KeyPair
 from cancel_tui.practice.coinswitch_base import Window
 from cancel_tui.practice.coinswitch_spot import CoinSwitchSpot
-from cancel_tui.practice.market import State
+from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.venues.outcome import Answered, Reason, Refused, Throttled
 from tests.venues.contract_ground import answered, facts_of
 from tests.venues.contract_practice import PracticeContract
@@ -47,6 +47,17 @@ class TestCoinSwitchSpot(PracticeContract[CoinSwitchSpot]):
             {"api_key": right["api_key"], "api_secret": other.api_secret},
             {"api_key": other.api_key, "api_secret": right["api_secret"]},
         )
+
+    def tells(self, server: CoinSwitchSpot, order: SimOrder) -> Mapping[str, object]:
+        return {
+            "type": OrderType.LIMIT,
+            "exchange": order.extra["exchange"],
+            "source": order.extra["source"],
+            "account": None,
+            "trigger_price": None,
+            "reduce_only": None,
+            "time_in_force": None,
+        }
 
     def place(
         self, server: CoinSwitchSpot, symbol: str | None = None, *, filled: bool = False, age: float = 0.0
@@ -84,6 +95,25 @@ class TestCoinSwitchSpot(PracticeContract[CoinSwitchSpot]):
             self.crowd(stage.server)
             stage.server.faults = {fault}
             assert facts_of(list((await stage.listed()).values())) == self.live(stage.server)
+
+    @pytest.mark.parametrize("cap", [set[str](), {"count_capped"}, {"count_refused"}])
+    async def test_a_list_that_begins_with_the_oldest_is_read_to_the_newest(
+        self, cap: set[str]
+    ) -> None:
+        async with self.stage() as stage:
+            self.crowd(stage.server)
+            stage.server.faults = {"oldest_first", *cap}
+            assert facts_of(list((await stage.listed()).values())) == self.live(stage.server)
+
+    @pytest.mark.parametrize("cap", [set[str](), {"count_capped"}, {"count_refused"}])
+    async def test_a_list_in_no_order_of_time_is_whole_or_called_incomplete(self, cap: set[str]) -> None:
+        async with self.stage() as stage:
+            self.crowd(stage.server)
+            stage.server.faults = {"unsorted", *cap}
+            (one,) = await stage.lists()
+            truth = self.live(stage.server)
+            assert facts_of(one.orders).items() <= truth.items()
+            assert len(one.orders) == len(truth) or not one.complete
 
     async def test_a_cancel_without_delay_is_answered_as_done(self) -> None:
         async with self.stage() as stage:

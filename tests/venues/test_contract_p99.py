@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from cancel_tui.clock import ManualClock
-from cancel_tui.orders import OrderKey, OrderStatus
+from cancel_tui.orders import OrderKey, OrderStatus, OrderType
 from cancel_tui.practice.market import SimOrder
 from cancel_tui.practice.p99 import P99Spot
 from cancel_tui.venues.base import CallClass
@@ -51,6 +51,15 @@ class TestP99(PracticeContract[P99Spot]):
 
     def is_mine(self, order: SimOrder) -> bool:
         return not order.account
+
+    def tells(self, server: P99Spot, order: SimOrder) -> Mapping[str, object]:
+        return {
+            "type": OrderType.LIMIT,
+            "time_in_force": order.tif,
+            "created_at": int(order.created),
+            "account": None,
+            "exchange": None,
+        }
 
     def place(
         self, server: P99Spot, symbol: str | None = None, *, filled: bool = False, age: float = 0.0

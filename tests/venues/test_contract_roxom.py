@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cancel_tui.clock import ManualClock
-from cancel_tui.orders import OrderKey, OrderStatus
-from cancel_tui.practice.market import State
+from cancel_tui.orders import OrderKey, OrderStatus, OrderType
+from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.roxom import Roxom
 from cancel_tui.practice.roxom_market import INST_TYPES
 from cancel_tui.venues.base import Part
@@ -57,6 +57,19 @@ class TestRoxom(PracticeContract[Roxom]):
             {"api_key": right["api_key"], "private_key": pem(rsa_key(1))},
             {"api_key": "rxk_key_of_somebody_else", "private_key": right["private_key"]},
         )
+
+    def tells(self, server: Roxom, order: SimOrder) -> Mapping[str, object]:
+        types = {"stop": OrderType.STOP, "stoplimit": OrderType.STOP_LIMIT}
+        return {
+            "type": types.get(order.type, OrderType.LIMIT),
+            "trigger_price": order.trigger,
+            "time_in_force": order.tif,
+            "account": server.wording.account_id,
+            "client_order_id": order.extra.get("clientOrderId"),
+            # The venue tells neither when it changed last nor at what price it filled.
+            "updated_at": None,
+            "average_price": None,
+        }
 
     def place(
         self, server: Roxom, symbol: str | None = None, *, filled: bool = False, age: float = 0.0
