@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import make_desk, settings_of
 from cancel_tui.desk.desk import Desk
 from cancel_tui.settings import SettingsError
+
+if TYPE_CHECKING:
+    from cancel_tui.console.app import CancelApp
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,17 +29,76 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def show(desk: Desk, *, read_only: bool) -> int:
-    """Run the console on a desk until it is left; says what was not over."""
+    """Run the console on a desk until it is left; the exit status.
+
+    A crash of the screen or a signal ends the screen, not the kill: what is under way comes to its end
+    first, within bounds. What was not over is said.
+    """
+    from cancel_tui.console import leaving
     from cancel_tui.console.app import CancelApp
 
     encoding = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
     ascii_only = bool(encoding) and "utf" not in encoding.lower()
     app = CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
     try:
-        status = await app.run_async()
+        with _signals(app):
+            await app.run_async()
+            if not app.left:
+                await leaving.drain(desk, app.enough, _warn)
     finally:
-        unfinished = app.unfinished()
+        unfinished = leaving.unfinished(desk)
         await desk.close()
     for kill in unfinished:
-        render.warn(f"kill {kill.kill_id} was not over: {render.verdict_line(kill)}")
-    return status or (3 if unfinished else 0)
+        _warn(f"kill {kill.kill_id} was not over: {render.verdict_line(kill)}")
+    return 3 if unfinished or app.return_code else 0
+
+
+def _warn(text: str) -> None:
+    """One line on standard error, which may be gone together with the terminal."""
+    with contextlib.suppress(OSError, ValueError):
+        render.warn(text)
+
+
+@contextlib.contextmanager
+def _signals(app: CancelApp) -> Iterator[None]:
+    """While this lasts: signals that would end the process end the console in good order.
+
+    A second one ends the waiting; but a hang-up often comes twice, so it never counts as the second.
+    """
+    loop = asyncio.get_running_loop()
+    hung_up = False
+
+    def hang_up() -> None:
+        nonlocal hung_up
+        _lose_terminal()
+        if not hung_up:
+            hung_up = True
+            app.signalled()
+
+    handlers: dict[str, Callable[[], None]] = {
+        "SIGTERM": app.signalled,
+        "SIGINT": app.signalled,
+        "SIGHUP": hang_up,
+    }
+    taken = []
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is not None:
+            # Windows has no such handlers; there the console's own keys are the way to leave.
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, handler)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)
+
+
+def _lose_terminal() -> None:
+    """Point the standard streams at nothing: writing to a terminal that is gone would fail."""
+    with contextlib.suppress(OSError):
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        os.close(nothing)

@@ -5,73 +5,112 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
-import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import inf
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any
 
+from rich.console import RenderableType
+from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
+from textual.message import Message
 from textual.screen import Screen
 
-from cancel_tui.console.commands import BY_ID, COMMANDS, Guard, Keymap, Where
+from cancel_tui.console import leaving, output
+from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where
+from cancel_tui.console.export import write_report
+from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.lines import plural
+from cancel_tui.console.news import News
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.screens.main import MainScreen
+from cancel_tui.console.theme import THEME
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import scope_json
 from cancel_tui.orders import Order, OrderKey, iso
+from cancel_tui.redaction import place_of
 from cancel_tui.scope import Scope
+from cancel_tui.settings import SettingsError
 from cancel_tui.text import literal
 
 FRAMES = 20
 """The most looks at the desk per second."""
-DRAIN = 6.0
-"""Seconds that quitting waits for cancels in flight."""
+SHARE = 4
+"""A look at the desk that took a while is followed by a pause so many times as long."""
+LAGGING = 0.3
+"""Seconds by which the event loop must be late before the header says so."""
+NOTICE = 5.0
+"""Seconds that a notice stands."""
+AT_ONCE = 5.0
+"""Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(App[int]):
-    """The kill-switch console over one desk."""
+class CancelApp(App[int], inherit_bindings=False):
+    """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
     TITLE = "cancel-tui"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[object]] = []  # type: ignore[assignment]
+    NOTIFICATION_TIMEOUT = NOTICE
 
     def __init__(self, desk: Desk, *, read_only: bool = False, ascii_only: bool = False) -> None:
         super().__init__()
         self.desk = desk
+        self.ledger = Ledger(desk)
         self.read_only = read_only
         self.ascii_only = ascii_only
         self.keymap = Keymap(desk.settings.console.keys)
+        self.keymap.check_word(desk.settings.console.confirm_word)
         self.log_lines: list[str] = []
         self.notice = ""
         """One sentence for the banner; the last thing that was refused or went wrong."""
+        self.lag = 0.0
+        """Seconds by which the event loop was late of late; 0 while it is in time."""
         self.operator = f"{getpass.getuser()}@{socket.gethostname()}"
-        self._told: dict[OrderKey, str] = {}
-        self._seen = -1
-        self._second = -1
-        self._quitting = False
+        self.left = False
+        """Whether the operator has left of their own accord."""
+        self.enough = asyncio.Event()
+        """Set when leaving must not wait any longer."""
+        self._news = News(desk, self.ledger)
+        self._seen: tuple[int, int] = (-1, -1)
+        self._dirty = True
+        self._rest_until = 0.0
+        self._framed: float | None = None
+        self._lagged_at = -inf
+        self._asked_to_leave = -inf
+        self._notice_until = 0.0
         self._main = MainScreen()
+        self._theme_up(desk.settings.console.theme)
+
+    def _theme_up(self, name: str) -> None:
+        self.register_theme(THEME)
+        if name not in self.available_themes:
+            allowed = ", ".join(sorted(self.available_themes))
+            raise SettingsError(f"[console] theme: there is no {name!r}; there are {allowed}")
+        self.theme = name
 
     def get_default_screen(self) -> Screen[Any]:
         """The grid."""
         return self._main
 
     def event_time(self) -> float:
-        """The clock that Textual stamps events with."""
-        return monotonic()
+        """The clock that Textual stamps events with, in seconds."""
+        return Message().time
 
     # ------------------------------------------------------------------ life
 
     def on_mount(self) -> None:
         """Paint first; the venues fill in as they answer."""
+        output.never_wait(self)
+        self.set_class(self.ascii_only, "ascii")
         self.desk.spawn(self._open())
         self.set_interval(1 / FRAMES, self._frame)
 
@@ -80,45 +119,51 @@ class CancelApp(App[int]):
         await self.desk.open()
 
     def _frame(self) -> None:
-        second = int(self.desk.clock.monotonic() * 5)
-        if self.desk.revision == self._seen and second == self._second:
+        """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""
+        now = monotonic()
+        self._measure_lag(now)
+        if self.notice and now >= self._notice_until:
+            self.notice, self._dirty = "", True
+        stamp = (self.desk.revision, int(now * 5))
+        if (stamp == self._seen and not self._dirty) or now < self._rest_until or output.stalled(self):
             return
-        self._seen, self._second = self.desk.revision, second
-        self._tell()
-        if isinstance(self.screen, DeskScreen) and self.screen.is_mounted:
-            self.screen.tick()
+        self._seen, self._dirty = stamp, False
+        self.look()
+        self._rest_until = monotonic() + SHARE * (monotonic() - now)
 
-    def _tell(self) -> None:
-        """Log lines for what came of each cancel."""
-        for kill in self.desk.kills:
-            for track in kill.tracks():
-                words = f"{track.outcome.value}|{track.stage.value}|{track.message}"
-                if not track.attempts or self._told.get(track.key) == words:
-                    continue
-                self._told[track.key] = words
-                if track.stage.settled or track.message:
-                    line = f"{track.key.venue} {track.key.shown_id[-8:]} {track.outcome.value}"
-                    if track.stage.settled and track.sent_at is not None:
-                        line += f" in {track.since - track.sent_at:.2f} s"
-                    if track.filled:
-                        line += f", {track.filled:f} filled"
-                    self.say(line + (f": {track.message}" if track.message else ""))
+    def look(self) -> None:
+        """Take what is new at the desk and draw what differs."""
+        self.ledger.refresh()
+        for line in self._news.take():
+            self.say(line)
+        if self._main.is_mounted:
+            self._main.tick()
+        screen = self.screen
+        if screen is not self._main and isinstance(screen, DeskScreen) and screen.is_mounted:
+            screen.tick()
+
+    def _measure_lag(self, now: float) -> None:
+        late = 0.0 if self._framed is None else now - self._framed - 1 / FRAMES
+        self._framed = now
+        if late > LAGGING:
+            self.lag, self._lagged_at = late, now
+        elif self.lag and now - self._lagged_at > NOTICE:
+            self.lag = 0.0
 
     def say(self, text: str) -> None:
         """One line into the log, newest last."""
         self.log_lines.append(f"{(iso(self.desk.clock.wall()) or '')[11:19]} {literal(text, 200)}")
         del self.log_lines[:-500]
-        self.desk.revision += 1
+        self._dirty = True
 
     def refuse(self, text: str) -> None:
         """Say why a key did nothing, where it cannot be overlooked."""
-        self.notice = text
+        self.tell(text)
         self.say(text)
-        self.set_timer(5.0, self._forget_notice)
 
-    def _forget_notice(self) -> None:
-        self.notice = ""
-        self.desk.revision += 1
+    def tell(self, text: str) -> None:
+        """A sentence into the banner, for a few seconds."""
+        self.notice, self._notice_until, self._dirty = literal(text, 300), monotonic() + NOTICE, True
 
     def warm(self) -> None:
         """Open the connections that a kill will need."""
@@ -132,8 +177,11 @@ class CancelApp(App[int]):
         """The emergency chord works on every screen, in every input, over every dialog."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             command = self.keymap.command_for(event.key, Where.EVERYWHERE)
-            if command is not None and command.id in ("kill", "quit"):
+            if command is not None:
                 self.run_command(command.id)
+                return
+            if event.key == "ctrl+c":
+                self.tell("^C does nothing here, so that it can end no kill; ^Q leaves")
                 return
         await super().on_event(event)
 
@@ -150,7 +198,7 @@ class CancelApp(App[int]):
             else:
                 self.refuse("there was no kill yet")
         elif command_id == "quit":
-            self.desk.spawn(self._quit()) if not self._quitting else self.exit(0)
+            self.leave()
         elif BY_ID[command_id].where is Where.GRID:
             self._main.run_command(command_id)
 
@@ -158,9 +206,19 @@ class CancelApp(App[int]):
         """The palette: every command of the registry; those with a guard still go through it."""
         for command in COMMANDS:
             if command.where in (Where.GRID, Where.EVERYWHERE):
-                yield SystemCommand(
-                    command.label, command.help, lambda command_id=command.id: self.run_command(command_id)
-                )
+                yield SystemCommand(command.label, command.help, self._from_palette(command.id))
+
+    def _from_palette(self, command_id: str) -> Callable[[], None]:
+        """The palette covers the grid, so what it cancels is shown once more before it goes."""
+
+        def act() -> None:
+            if command_id == "cancel":
+                key = self._main.grid.painted_key
+                self.confirm_cancel(frozenset({key} if key else ()), "chosen")
+            else:
+                self.run_command(command_id)
+
+        return act
 
     # ------------------------------------------------------------------ cancels
 
@@ -178,100 +236,129 @@ class CancelApp(App[int]):
             return
         self._cancel(frozenset({key}))
 
-    def confirm_cancel(self, keys: frozenset[OrderKey], *, marked: bool) -> None:
+    def confirm_cancel(self, keys: frozenset[OrderKey], how: str) -> None:
         """Ask once, then cancel several named orders."""
         if not self._may_cancel():
             return
-        if not keys:
-            self.refuse("no order is marked or shown")
+        orders = self._described(keys)
+        if not orders:
+            self.refuse(f"no live order is {how}")
             return
-        rows = [row for key in keys if (row := self._main.grid.model.get(key))]
-        totals: dict[str, list[Order]] = {}
-        for row in rows:
-            totals.setdefault(row.order.quote or "?", []).append(row.order)
-        words = [f"Cancel {len(keys)} {'marked' if marked else 'shown'} orders?", ""]
-        for quote, orders in sorted(totals.items()):
-            value = sum((order.notional or 0 for order in orders), start=0)
-            words.append(f"  {len(orders)} orders   notional {quote} {value:,.2f}")
-        self.push_screen(ConfirmScreen(words, lambda: self._cancel(keys)))
+        named = frozenset(order.key for order in orders)
+        hidden = sum(self._main.grid.model.position(key) is None for key in named)
+        question = f"Cancel {plural(len(orders), f'{how} order')}?"
+        if hidden:
+            question += f" {hidden} of them hidden by the filter"
+        self.push_screen(ConfirmScreen(question, orders, lambda: self._cancel(named)))
+
+    def _described(self, keys: Iterable[OrderKey]) -> list[Order]:
+        """What is known of these orders, without those that are over; in the grid's order of venues."""
+        model = self._main.grid.model
+        rows = [row for key in keys if (row := model.get(key)) and not self.ledger.over(key)]
+        return [row.order for row in sorted(rows, key=lambda row: row.key[0::3])]
 
     def _cancel(self, keys: frozenset[OrderKey]) -> None:
-        wanted = frozenset(key for key in keys if not self.desk.busy(key))
+        over = {key for key in keys if self.ledger.over(key)}
+        wanted = frozenset(key for key in keys - over if not self.desk.busy(key))
         if not wanted:
-            self.say("a cancel of it is under way already")
+            self.refuse("it is over already" if over else "a cancel of it is under way already")
             return
-        known = [row.order for key in wanted if (row := self._main.grid.model.get(key))]
-        kill = self.desk.plan_kill(Scope(keys=wanted, raw={}), by_id=True, known=known)
-        self.desk.start(kill, scope_json(kill.scope))
+        kill = self.desk.plan_kill(Scope(keys=wanted, raw={}), by_id=True, known=self._described(wanted))
+        self.desk.start(kill, {**scope_json(kill.scope), "operator": self.operator})
 
     # ------------------------------------------------------------------ kill
 
     def arm(self) -> None:
-        """First stage of the kill, from anywhere."""
-        if isinstance(self.screen, ArmScreen):
+        """First stage of the kill, from anywhere. Dialogs that it finds open are gone when it is left."""
+        screen = self.screen
+        if isinstance(screen, ArmScreen):
+            if screen.lapsed:
+                screen.rearm()
             return
-        shown = frozenset(row.key for row in self._main.grid.model) if self._main.is_mounted else frozenset()
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, BoardScreen):
+            self.pop_screen()
+        self.ledger.refresh()
+        shown = self._main.shown() if self._main.is_mounted else frozenset()
         marked = self._main.marked() if self._main.is_mounted else frozenset()
-        is_filtered = self._main.is_mounted and bool(self._main.grid.model.filter)
-        self.push_screen(ArmScreen(marked, shown, is_filtered))
+        self.push_screen(ArmScreen(marked, shown))
 
-    def fire(self, scope: Scope) -> None:
+    def fire(self, scope: Scope, *, hold: bool) -> None:
         """Second stage: the guard has spoken. The kill belongs to the desk from here on."""
         if not self._may_cancel():
             return
-        known = [row.order for row in self._main.grid.model] if scope.keys else []
-        kill = self.desk.plan_kill(scope, reason=None, known=known)
+        known = self._described(scope.keys) if scope.keys else []
+        kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known)
         self.desk.start(kill, {**scope_json(scope), "operator": self.operator})
         self.say(f"KILL {kill.kill_id[:6]}: {self.scope_words(scope)}")
-        self.switch_screen(BoardScreen(kill))
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.push_screen(BoardScreen(kill))
 
     def scope_words(self, scope: Scope) -> str:
         """A scope for a title."""
-        if scope.keys is not None:
-            return f"{len(scope.keys)} chosen orders"
         words = [value for values in scope.raw.values() for value in values]
         text = "everything" if not words else "everything in " + ", ".join(words)
-        return text + (", protective orders kept" if scope.keep_protective else "")
+        if scope.keys is not None:
+            text = plural(len(scope.keys), "chosen order")
+        return literal(text, 60) + (", protective orders kept" if scope.keep_protective else "")
+
+    def export(self, kill: Kill) -> None:
+        """Write the report of a kill to a file, off the event loop."""
+        self.desk.spawn(self._export(kill))
+
+    async def _export(self, kill: Kill) -> None:
+        self.tell(await write_report(kill, self.desk.journal.path))
 
     # ------------------------------------------------------------------ the end
 
-    async def _quit(self) -> None:
-        """Leave once nothing is in flight, or after a bounded wait; a second request leaves at once."""
-        self._quitting = True
-        deadline = monotonic() + DRAIN
-        while (flying := self._flying()) and monotonic() < deadline:
-            self.notice = f"leaving: {flying} cancels in flight; ^Q again leaves now"
-            self.desk.revision += 1
-            await asyncio.sleep(0.1)
+    def leave(self) -> None:
+        """Leave once nothing is under way; asked again within a few seconds, leave at once."""
+        words = leaving.under_way(self.desk)
+        now = monotonic()
+        if not words or now - self._asked_to_leave < AT_ONCE:
+            self.left = True
+            self.exit(0)
+            return
+        first = self._asked_to_leave == -inf
+        self._asked_to_leave = now
+        held = any(kill.holding for kill in leaving.unfinished(self.desk))
+        then = "r on the board releases it" if held else "leaving when it is over"
+        self.tell(f"{words}: {then}; ^Q again leaves now")
+        if first and not held:
+            self.desk.spawn(self._leave_when_over())
+
+    async def _leave_when_over(self) -> None:
+        def tell(words: str) -> None:
+            self.tell(f"leaving: {words}; ^Q again leaves now")
+
+        await leaving.drain(self.desk, self.enough, tell)
+        self.left = True
         self.exit(0)
 
-    def _flying(self) -> int:
-        running = [kill for kill in self.desk.kills if kill.finished_wall is None]
-        return sum(run.engine.cancelling for kill in running for run in kill.runs.values())
+    def signalled(self) -> None:
+        """The process is asked to end: end once nothing is under way; asked again, at once."""
+        if self._asked_to_leave > -inf:
+            self.enough.set()
+            return
+        self._asked_to_leave = monotonic()
+        self.desk.spawn(self._leave_when_over())
 
-    def unfinished(self) -> list[Kill]:
-        """Kills that were not over when the console was left."""
-        return [kill for kill in self.desk.kills if kill.finished_wall is None]
+    # ------------------------------------------------------------------ crashes
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """A fault in the terminal driver: its traceback could hold what was typed."""
+        self._end_with("internal fault in the terminal driver")
 
     def _fatal_error(self) -> None:
         """A crash shows its class and place only: locals could hold keys. The desk's requests go on."""
-        self.bell()
-        self._close_messages_no_wait()
+        error = self._exception
+        what = type(error).__name__ if error else "an unknown fault"
+        where = place_of(error) if error else "an unknown place"
+        self.desk.journal.note("fault", where=where, what=what)
+        self._end_with(f"internal fault: {what} in {where}")
 
-    def _handle_exception(self, error: Exception) -> None:
-        from rich.text import Text
-
-        from cancel_tui.redaction import place_of
-
-        where = place_of(error)
-        self.desk.journal.note("fault", where=where, what=type(error).__name__)
+    def _end_with(self, words: str) -> None:
         with contextlib.suppress(Exception):
-            self._exit_renderables.append(Text(f"internal fault: {type(error).__name__} in {where}"))
-        if os.environ.get("PYTEST_CURRENT_TEST"):
-            super()._handle_exception(error)
-            return
+            self._exit_renderables.append(Text(f"cancel-tui: {words}"))
         self._return_code = 1
-        self._fatal_error()
-
-
-__all__ = ["CancelApp", "Guard"]
+        self._close_messages_no_wait()

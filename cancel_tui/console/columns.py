@@ -70,6 +70,9 @@ _KEPT = (
     Column.QUANTITY,
 )
 """Priority: the first is the last to go. The first eight are what 80 columns show."""
+_BASE = len(_KEPT) - 4
+_LEGIBLE = 13
+"""Cells that tell the symbols of venues with accounts apart (`spot.btc_usdt`)."""
 _GROWN = (
     Column.STATUS,
     Column.SYMBOL,
@@ -103,8 +106,12 @@ def layout(width: int, skip: frozenset[Column] = frozenset()) -> tuple[Placed, .
     """
     left = width - GUTTER
     widths: dict[Column, int] = {}
-    for column in _KEPT:
+    for number, column in enumerate(_KEPT):
         measure = MEASURES[column]
+        if number == _BASE and Column.ACCOUNT not in skip and Column.SYMBOL in widths:
+            more = max(0, min(left, _LEGIBLE - widths[Column.SYMBOL]))
+            widths[Column.SYMBOL] += more
+            left -= more
         if column in skip:
             continue
         if measure.width + measure.gap > left and column not in (Column.SYMBOL, Column.STATUS):

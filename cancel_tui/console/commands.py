@@ -55,11 +55,6 @@ COMMANDS: tuple[Command, ...] = (
         guard=Guard.CONFIRM,
         cancels=True,
     ),
-    Command("filter", ("slash",), "Filter", "Show only orders that hold every word you type."),
-    Command("sort", ("o",), "Order by", "Sort by the next column."),
-    Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
-    Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
-    Command("board", ("b",), "Kill board", "Show the last kill.", footer=False),
     Command(
         "kill",
         ("ctrl+k", "f12"),
@@ -69,9 +64,19 @@ COMMANDS: tuple[Command, ...] = (
         Guard.WORD,
         cancels=True,
     ),
+    Command("filter", ("slash",), "Filter", "Show only orders that hold every word you type."),
     Command("help", ("question_mark", "f1"), "Help", "Every key and every sign, on one screen."),
+    Command("sort", ("o",), "Sort", "Sort by the next column."),
+    Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
+    Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
+    Command("board", ("b",), "Board", "Show the last kill."),
     Command(
-        "quit", ("ctrl+q",), "Quit", "Leave; waits for cancels in flight.", Where.EVERYWHERE, footer=False
+        "quit",
+        ("ctrl+q",),
+        "Quit",
+        "Leave; waits for what is under way, and leaves at once when pressed again.",
+        Where.EVERYWHERE,
+        footer=False,
     ),
     Command("scope_venue", ("v",), "venue", "Narrow the scope to the next venue.", Where.ARMED),
     Command("scope_symbol", ("y",), "symbol", "Narrow the scope to the next symbol.", Where.ARMED),
@@ -84,24 +89,34 @@ COMMANDS: tuple[Command, ...] = (
         "keep_protective",
         ("p",),
         "protective",
-        "Keep or take stop and take-profit orders.",
+        "Keep stop and take-profit orders, or take them again.",
         Where.ARMED,
     ),
-    Command("widen", ("w",), "wider", "Take the venue's whole cancel-all, where it is faster.", Where.ARMED),
+    Command(
+        "widen",
+        ("w",),
+        "wider",
+        "Take the whole cancel-all of the venues in scope, where that is faster.",
+        Where.ARMED,
+    ),
+    Command("hold_after", ("h",), "hold", "Go on sweeping after flat, until released.", Where.ARMED),
     Command("back", ("escape",), "Back", "Back to the grid; a running kill goes on.", Where.BOARD),
     Command("hold", ("h",), "Hold flat", "Go on sweeping after flat, until released.", Where.BOARD),
     Command("release", ("r",), "Release", "End the hold.", Where.BOARD),
+    Command("details", ("d",), "Details", "What became of each order, the unfinished first.", Where.BOARD),
+    Command("export", ("e",), "Export", "Write the report of the kill to a file, as JSON.", Where.BOARD),
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
-SCOPE_KEYS = frozenset(command.keys[0] for command in COMMANDS if command.where is Where.ARMED)
-"""Letters that narrow the scope on the armed screen; the typed word must not begin with one."""
-
-_SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc", "ctrl+k": "^K", "ctrl+q": "^Q", "f12": "F12"}
+_SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc"}
 
 
 def shown_key(key: str) -> str:
     """A key as a person reads it."""
+    if key.startswith("ctrl+"):
+        return f"^{key.removeprefix('ctrl+').upper()}"
+    if key[0] == "f" and key[1:].isdecimal():
+        return key.upper()
     return _SHOWN.get(key, key)
 
 
@@ -130,11 +145,18 @@ class Keymap:
                 return command
         return None
 
+    def check_word(self, word: str) -> None:
+        """Raise SettingsError for a confirm word whose first letter would narrow the scope instead."""
+        taken = {key for one in COMMANDS if one.where is Where.ARMED for key in self.keys[one.id]}
+        if word[:1] in taken:
+            letters = " ".join(sorted(taken))
+            raise SettingsError(f"[console] confirm_word: must not begin with a scope key ({letters})")
+
     def hints(self, where: Where) -> list[tuple[str, str]]:
-        """Key and label for the footer of a screen."""
+        """Key and label for the footer of a screen, the most important first."""
         return [
             (shown_key(self.keys[one.id][0]), one.label)
-            for one in COMMANDS
+            for one in sorted(COMMANDS, key=lambda one: where is not Where.GRID and one.where is not where)
             if one.footer and one.where in (where, Where.EVERYWHERE)
         ]
 

@@ -176,6 +176,14 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._reveal(key)
         self._repaint()
 
+    def unmark(self, keys: Iterable[OrderKey]) -> None:
+        """Take the marks of these orders away."""
+        marks = self.model.mark_count
+        for key in keys if marks else ():
+            self.model.mark(key, False)
+        if self.model.mark_count != marks:
+            self._tell_marks()
+
     def clear_marks(self) -> None:
         """Unmark every order."""
         if self.model.clear_marks():

@@ -82,7 +82,7 @@ class Guard:
         if self.typed.casefold() != self.word.casefold() or self.last_letter is None:
             return Said.WRONG if self.typed else Said.NOTHING
         if at - self.last_letter < SAME_READ:
-            self.last_letter = -1.0
+            self.last_letter = at
             return Said.AGAIN
         self.fired = True
         return Said.FIRE

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.badges import age_text
+from cancel_tui.console.ledger import Ledger
 from cancel_tui.desk.desk import Desk, Slot, VenueState
+from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import Kill
-from cancel_tui.orders import Order, Side, iso, plain
+from cancel_tui.desk.preview import VenuePreview
+from cancel_tui.desk.report import verdict_line
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import Order, iso, plain
 from cancel_tui.text import literal
 
 MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on yellow", "LIVE": "bold white on dark_red"}
 """Practice, test and live cannot be confused: another word, another ground."""
+ALARM = "bold white on red"
+"""What needs a hand now."""
 _SHAPES = {
     VenueState.LIVE: ("●", "green"),
     VenueState.STALE: ("▲", "bold yellow"),
@@ -23,6 +30,7 @@ _SHAPES = {
     VenueState.LOCKED: ("◌", "bold yellow"),
     VenueState.REFUSED: ("⊘", "bold red"),
 }
+_WAITING = ("○", "dim")
 
 
 def mode_of(desk: Desk) -> str:
@@ -31,69 +39,115 @@ def mode_of(desk: Desk) -> str:
     return next((mode for mode in ("LIVE", "TEST", "PRACTICE") if mode in modes), "LIVE")
 
 
-def header(desk: Desk, read_only: bool, width: int) -> Text:
-    """Environment, time and totals."""
+def mode_mark(desk: Desk) -> Text:
+    """The environment as a mark that cannot be overlooked."""
     mode = mode_of(desk)
-    orders = [order for slot in desk.slots.values() for order in slot.book.orders()]
-    flying = unknown = 0
-    for kill in desk.kills:
-        for track in kill.tracks():
-            flying += track.stage.flying
-            unknown += track.stage is Stage.UNKNOWN
+    return Text(f" {mode} ", MODES[mode])
+
+
+def plural(count: int, word: str) -> str:
+    """A count with its noun."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
+    """Environment, time and totals; what does not fit is left out whole, the least important first."""
+    desk = ledger.desk
+    counts = [ledger.venue(name) for name in desk.slots]
     doubt = "" if all(slot.complete for slot in desk.slots.values()) else "?"
-    line = Text("cancel-tui ", "bold", no_wrap=True)
-    line.append(f" {mode} ", MODES[mode])
+    total = sum(len(count.live) for count in counts)
+    left = Text.assemble(("cancel-tui ", "bold"), mode_mark(desk))
     if read_only:
-        line.append(" READ-ONLY ", "bold reverse")
-    line.append(f"  {(iso(desk.clock.wall()) or '')[11:19]} UTC")
-    buys = sum(order.side is Side.BUY for order in orders)
-    sells = sum(order.side is Side.SELL for order in orders)
-    right = Text(f"OPEN {len(orders)}{doubt}", "bold")
-    right.append(f"  BUY {buys}  SELL {sells}", "not bold")
-    right.append(f"  FLYING {flying}", "bold" if flying else "dim")
-    if unknown:
-        right.append(f"  UNKNOWN {unknown}", "bold yellow")
+        left.append(" READ-ONLY ", "bold reverse")
+    pieces = [(1, Text(f"OPEN {total}{doubt}", "bold"))]
+    sides = f"BUY {sum(count.buys for count in counts)}  SELL {sum(count.sells for count in counts)}"
+    pieces.append((5, Text(sides)))
+    pieces.append((4, Text(f"FLYING {ledger.flying}", "bold" if ledger.flying else "dim")))
+    if ledger.unknown:
+        pieces.append((2, Text(f"UNKNOWN {ledger.unknown}", "bold yellow")))
     if desk.journal.trouble:
-        right.append("  JOURNAL!", "bold red")
-    return spread(line, right, width)
+        pieces.append((2, Text("JOURNAL!", "bold red")))
+    if lag:
+        pieces.append((3, Text(f"LAG {lag:.1f}s", "bold yellow")))
+    room = width - cell_len(left.plain) - 1
+    right = fitting(pieces, room)
+    clock = Text(f"  {(iso(desk.clock.wall()) or '')[11:19]} UTC")
+    if cell_len(right.plain) + cell_len(clock.plain) < room:
+        left.append_text(clock)
+    return spread(left, right, width)
+
+
+def fitting(pieces: Sequence[tuple[int, Text]], width: int) -> Text:
+    """The pieces in their order, as many as fit; those with the largest number go first."""
+    kept = list(pieces)
+    while kept and sum(cell_len(text.plain) + 2 for _, text in kept) - 2 > width:
+        kept.remove(max(kept, key=lambda one: one[0]))
+    return Text("  ").join(text for _, text in kept)
 
 
 def spread(left: Text, right: Text, width: int) -> Text:
-    """Two texts at the two ends of a line."""
-    gap = max(1, width - cell_len(left.plain) - cell_len(right.plain))
-    return left + Text(" " * gap) + right
-
-
-def chips(desk: Desk, now: float, width: int) -> Text:
-    """One chip per venue: state, orders, age of the newest list."""
-    line = Text(no_wrap=True)
-    for slot in desk.slots.values():
-        chip = _chip(slot, now)
-        if line.plain and cell_len(line.plain) + cell_len(chip.plain) + 2 > width:
-            line.append(" …")
-            break
-        if line.plain:
-            line.append("  ")
-        line.append_text(chip)
+    """Two texts at the two ends of a line; the left one gives way, with an ellipsis."""
+    room = width - cell_len(right.plain) - (1 if right.plain else 0)
+    shown = left.copy()
+    if cell_len(shown.plain) > max(room, 0):
+        shown.truncate(max(room, 0), overflow="ellipsis")
+    gap = width - cell_len(shown.plain) - cell_len(right.plain)
+    line = Text.assemble(shown, " " * max(gap, 0), right)
+    line.no_wrap = True
     return line
 
 
-def _chip(slot: Slot, now: float) -> Text:
+def chips(ledger: Ledger, now: float, width: int, rows: int) -> Text:
+    """One chip per venue: state, orders, age of the newest list, of the last full one where it differs.
+
+    They flow over as many as `rows` lines; venues that do not fit even then are counted, and those in
+    trouble come first.
+    """
+    slots = list(ledger.desk.slots.values())
+    lines, left = _flow([_chip(ledger, slot, now) for slot in slots], width, rows)
+    if left:
+        slots.sort(key=lambda slot: slot.state_at(now) is VenueState.LIVE)
+        lines, left = _flow([_chip(ledger, slot, now) for slot in slots], width - 10, rows)
+    if left:
+        lines[-1].append(f"  +{left} more", "bold")
+    return Text("\n", no_wrap=True).join(lines)
+
+
+def _flow(pieces: Iterable[Text], width: int, rows: int) -> tuple[list[Text], int]:
+    lines = [Text()]
+    left = 0
+    for piece in pieces:
+        used = cell_len(lines[-1].plain)
+        if left or (used and used + 2 + cell_len(piece.plain) > width and len(lines) == rows):
+            left += 1
+        elif used and used + 2 + cell_len(piece.plain) > width:
+            lines.append(piece)
+        else:
+            lines[-1] = Text.assemble(lines[-1], "  " if used else "", piece)
+    return lines, left
+
+
+def waiting(slot: Slot) -> bool:
+    """Whether the venue has not been asked yet, so that nothing can be said of it."""
+    return slot.listed_at is None and slot.state is VenueState.DOWN and slot.error == "not asked yet"
+
+
+def _chip(ledger: Ledger, slot: Slot, now: float) -> Text:
     state = slot.state_at(now)
-    shape, style = _SHAPES[state]
-    chip = Text(no_wrap=True)
-    chip.append(shape, style)
-    chip.append(f" {literal(slot.name, 12)} ", "bold" if state is not VenueState.LIVE else "")
+    shape, style = _WAITING if waiting(slot) else _SHAPES[state]
+    chip = Text.assemble((shape, style), (f" {literal(slot.name, 14)} ", "" if style != "dim" else "dim"))
     if state is VenueState.LOCKED:
-        chip.append("LOCKED", style)
-        return chip
-    waiting = slot.listed_at is None and state is VenueState.DOWN and slot.error == "not asked yet"
-    count = "…" if waiting else str(len(slot.book.live()))
-    chip.append(count + ("" if slot.complete or waiting else "?"))
-    if state is not VenueState.LIVE and not waiting:
+        return chip.append("LOCKED", style)
+    if waiting(slot):
+        return chip.append("…", "dim")
+    chip.append(f"{len(ledger.venue(slot.name).live)}" + ("" if slot.complete else "?"))
+    if state is not VenueState.LIVE:
         chip.append(f" {state.value.upper()}", style)
     if slot.listed_at is not None:
-        chip.append(f" {age_text(now - slot.listed_at)}", "dim")
+        chip.append(f" {age_text(now - slot.listed_at)}", "dim" if state is VenueState.LIVE else style)
+        if any(part.past for part in slot.parts):
+            full = "never" if slot.full_at is None else age_text(now - slot.full_at)
+            chip.append(f" full {full}", "dim")
     return chip
 
 
@@ -104,13 +158,56 @@ def detail(order: Order | None, message: str | None, width: int) -> Text:
     words = [order.venue, str(order.symbol or "?"), order.side.value.upper() if order.side else "?"]
     words.append(f"{plain(order.quantity) or '?'} @ {plain(order.price or order.trigger_price) or 'market'}")
     line = Text(literal(" ".join(words)), no_wrap=True)
+    if message:
+        line.append(f"   {literal(message, 200)}", "yellow")
     line.append(f"   id {literal(order.key.shown_id, 40)}", "dim")
     if order.venue_status is not None:
         line.append(f"   {literal(order.venue_status.raw, 30)} at the venue", "dim")
-    if message:
-        line.append(f"   {literal(message, 200)}", "yellow")
     line.truncate(width, overflow="ellipsis")
     return line
+
+
+def money(value: Decimal) -> str:
+    """A sum for a summary line: four places below one, two below a thousand, whole above."""
+    size = abs(value)
+    return f"{value:,.4f}" if size < 1 else f"{value:,.2f}" if size < 1000 else f"{value:,.0f}"
+
+
+def notional(found: Sequence[VenuePreview], width: int) -> Text:
+    """Notional per quote currency, never summed across them, in whole pieces over at most two lines."""
+    totals: dict[str, Decimal] = {}
+    for one in found:
+        for quote, value in (one.notional or {}).items():
+            totals[quote] = totals.get(quote, Decimal(0)) + value
+    words = [f"{literal(quote, 12)} {money(value)}" for quote, value in sorted(totals.items())]
+    unpriced = sum(one.unpriced for one in found)
+    if unpriced:
+        words.append(f"{unpriced} without a price")
+    rows, left = _flow([Text(f" {word}") for word in words or ["none"]], width - 9, 2)
+    text = Text("\n         ", "bold").join(rows)
+    if left:
+        text.append(f"  +{left} more")
+    return Text.assemble(("notional", "bold"), text)
+
+
+def preview_row(ledger: Ledger, one: VenuePreview) -> tuple[str, ...]:
+    """One venue of the armed preview."""
+    slot = next(slot for slot in ledger.desk.slots.values() if slot.name == one.venue)
+    now = ledger.desk.clock.monotonic()
+    state = slot.state_at(now)
+    doubt = "" if slot.complete and state is VenueState.LIVE else "?"
+    if slot.venue is None:
+        how = "LOCKED" if state is VenueState.LOCKED else "not open yet"
+        return (one.venue, "?", "?", "?", "?", "never", how, "?")
+    never = slot.listed_at is None
+    age = "never" if slot.listed_at is None else age_text(now - slot.listed_at)
+    how = "cancel-all" if one.native else "one by one"
+    if state in (VenueState.DOWN, VenueState.REFUSED):
+        how += f", {state.value.upper()}"
+    took = "?" if one.seconds is None or state is not VenueState.LIVE else f"{one.seconds:.0f} s"
+    protective = "–" if not one.protective else f"{one.protective} go"
+    counts = ("?", "?", "?") if never else (f"{one.orders}{doubt}", str(one.buys), str(one.sells))
+    return (one.venue, *counts, "?" if never else protective, age, how, took)
 
 
 def hints(pairs: Iterable[tuple[str, str]], width: int) -> Text:
@@ -120,21 +217,40 @@ def hints(pairs: Iterable[tuple[str, str]], width: int) -> Text:
         loud = label == "KILL"
         piece = Text.assemble((key, "bold"), " ", (label, "bold reverse" if loud else ""))
         if cell_len(line.plain) + cell_len(piece.plain) + 2 > width:
-            break
+            continue
         if line.plain:
             line.append("  ")
         line.append_text(piece)
     return line
 
 
-def kill_line(kill: Kill, now_wall: float) -> Text:
+def hint_rows(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Text:
+    """The same over two lines, the second one indented."""
+    pieces = [Text.assemble((key, "bold"), " ", label) for key, label in pairs]
+    rows, _ = _flow(pieces, width, 2)
+    return Text("\n" + " " * indent).join(rows)
+
+
+def kill_line(kill: Kill, ledger: Ledger, now_wall: float) -> Text:
     """The one-line banner of a kill, on every screen until it is over."""
     seconds = (kill.finished_wall or now_wall) - kill.started_wall
     tracks = kill.tracks()
-    live = sum(track.outcome in (Ending.OPEN, Ending.UNKNOWN) for track in tracks)
+    left = sum(not track.stage.settled for track in tracks)
     if kill.finished_wall is None:
-        words = "HOLDING FLAT" if kill.holding and not live else "KILL RUNNING"
-        ended = f"{len(tracks) - live} of {len(tracks)} ended"
-        return Text(f" {words}  {ended}  {seconds:.0f} s   b board ", "reverse")
-    verdict = kill.verdict.value.replace("_", " ").upper()
-    return Text(f" last kill: {verdict}  {seconds:.1f} s   b board ", "dim")
+        words = "HOLDING FLAT" if kill.holding and not left else "KILL RUNNING"
+        ended = f"{len(tracks) - left} of {len(tracks)} ended"
+        return Text(f" {words}  {ended}  {seconds:.0f} s   b board ", "reverse", no_wrap=True)
+    back = ledger.withdrawn(kill)
+    if back:
+        words = f" FLAT WITHDRAWN: {plural(back, 'order')} of the last kill listed as live again   b board "
+        return Text(words, ALARM, no_wrap=True)
+    style = "dim" if kill.verdict is Verdict.FLAT else ALARM
+    return Text(f" last kill: {verdict_line(kill)} ", style, no_wrap=True, overflow="ellipsis")
+
+
+def took(track: Track) -> str:
+    """The time from the last request to the venue's word; empty while there is none."""
+    if track.sent_at is None or not track.stage.settled:
+        return ""
+    seconds = max(0.0, track.since - track.sent_at)
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -1,4 +1,4 @@
-"""From the desk to the grid: which rows changed since the last look. Knows no widget."""
+"""From the ledger to the grid: which rows changed since the last look. Knows no widget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.console.ledger import Ledger
+from cancel_tui.desk.desk import Slot, VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
 
@@ -20,28 +21,26 @@ KEEP_ENDED = 20.0
 class RowSource:
     """Remembers what the grid was told, and tells what is different now."""
 
-    desk: Desk
+    ledger: Ledger
     _shown: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
     _count: int = 0
 
     def changes(self) -> tuple[list[GridRow], list[OrderKey]]:
         """Rows that are new or different, and orders whose rows leave."""
-        now, wall = self.desk.clock.monotonic(), self.desk.clock.wall()
-        tracks = self._tracks()
+        clock = self.ledger.desk.clock
+        now, wall = clock.monotonic(), clock.wall()
         changed: list[GridRow] = []
         present: set[OrderKey] = set()
-        for slot in self.desk.slots.values():
-            for order, unseen in _orders(slot, tracks, now):
-                track = tracks.get(order.key)
+        for slot in self.ledger.desk.slots.values():
+            for order, track, unseen in self._orders(slot, now):
                 present.add(order.key)
                 stage = _stage(track)
-                described = track.order if track and track.order and track.stage.settled else order
-                mark = (described, stage, track.since if track else None, track and track.ending, unseen)
+                mark = (order, stage, track and track.since, track and track.ending, unseen)
                 if self._shown.get(order.key) == mark:
                     continue
                 self._shown[order.key] = mark
                 self._count += 1
-                changed.append(self._row(described, track, unseen, now, wall))
+                changed.append(self._row(order, track, unseen, now, wall))
         gone = [key for key in self._shown if key not in present]
         for key in gone:
             del self._shown[key]
@@ -62,9 +61,20 @@ class RowSource:
         born = None if order.created_at is None else now - (wall - order.created_at)
         return GridRow(key=order.key, order=order, stage=stage, badge=badge, revision=self._count, born=born)
 
-    def _tracks(self) -> dict[OrderKey, Track]:
-        """The newest track of each order that was ever touched."""
-        return {track.key: track for kill in self.desk.kills for track in kill.tracks()}
+    def _orders(self, slot: Slot, now: float) -> Iterator[tuple[Order, Track | None, float | None]]:
+        """The rows of a venue with the cancel of each and, where it is in doubt, since when it is unseen."""
+        tracks, count = self.ledger.tracks, self.ledger.venue(slot.name)
+        doubtful = slot.state_at(now) is not VenueState.LIVE
+        for key, order in count.live.items():
+            yield order, None if key in count.returned else tracks.get(key), _since(slot, doubtful)
+        for key, (order, since) in slot.book.unseen.items():
+            if key not in count.live and key not in tracks:
+                yield order, None, since
+        for key, track in tracks.items():
+            if key.venue != slot.name or key in count.live or track.order is None:
+                continue
+            if not track.stage.settled or now - track.since < KEEP_ENDED:
+                yield track.order, track, None
 
 
 def _stage(track: Track | None) -> Stage | None:
@@ -73,16 +83,6 @@ def _stage(track: Track | None) -> Stage | None:
     return track.stage
 
 
-def _orders(slot: Slot, tracks: dict[OrderKey, Track], now: float) -> Iterator[tuple[Order, float | None]]:
-    """The rows of a venue: what is listed, what dropped out of the lists, what was touched of late."""
-    live = slot.book.live()
-    for order in live.values():
-        yield order, None
-    for key, (order, since) in slot.book.unseen.items():
-        if key not in live and key not in tracks:
-            yield order, since
-    for key, track in tracks.items():
-        if key.venue != slot.name or key in live or track.order is None:
-            continue
-        if not track.stage.settled or now - track.since < KEEP_ENDED:
-            yield track.order, None
+def _since(slot: Slot, doubtful: bool) -> float | None:
+    """Since when nobody has seen the orders of a venue that does not answer as it should."""
+    return slot.listed_at if doubtful else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from decimal import Decimal
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,14 +10,19 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from cancel_tui.console import lines
-from cancel_tui.console.badges import age_text
+from cancel_tui.console.arming import Choice, narrowed, preview_of, warnings
 from cancel_tui.console.commands import Where
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
-from cancel_tui.desk.preview import VenuePreview, preview
-from cancel_tui.orders import OrderKey, Side
-from cancel_tui.scope import Scope, fold
-from cancel_tui.text import literal, table
+from cancel_tui.desk.preview import VenuePreview
+from cancel_tui.orders import OrderKey
+from cancel_tui.scope import Scope
+from cancel_tui.text import table
+
+_FRAME = 14
+"""Rows of the screen that are neither venues nor warnings."""
+_ALL_COLUMNS = 72
+"""Columns of the screen below which buys and sells are not told apart."""
 
 
 class ArmScreen(DeskScreen):
@@ -27,33 +30,46 @@ class ArmScreen(DeskScreen):
 
     WHERE: ClassVar[Where] = Where.ARMED
 
-    def __init__(self, marked: frozenset[OrderKey], filtered: frozenset[OrderKey], is_filtered: bool) -> None:
+    def __init__(self, marked: frozenset[OrderKey], shown: frozenset[OrderKey]) -> None:
         super().__init__()
-        self._marked = marked
-        self._filtered = filtered
-        self._is_filtered = is_filtered
+        self._choice = Choice(marked, shown)
         self._scope = Scope(raw={})
+        self._hold = False
         self._note = ""
         self._guard: Guard | None = None
+        self._told_lapse = False
 
     def compose(self) -> ComposeResult:
         """Title, preview, warnings, scope keys, the word."""
-        yield Static(id="title", markup=False)
-        yield Static(id="preview", markup=False)
-        yield Static(id="warnings", markup=False)
-        yield Static(id="scope", markup=False)
-        yield Static(id="word", markup=False)
+        yield from self.lines_of("cramped", "title", "banner", "preview", "warnings")
+        yield Static(id="space")
+        yield from self.lines_of("scope", "word", "footer")
 
     def on_mount(self) -> None:
-        """Arm; the guard counts keys only from after the first frame."""
+        """Arm."""
+        self.rearm()
+
+    @property
+    def scope(self) -> Scope:
+        """What the word would fire at."""
+        return self._scope
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether nothing can be fired from here any more."""
+        return self._guard is not None and self._guard.lapsed(self.console_app.event_time())
+
+    def rearm(self) -> None:
+        """Start the guard anew; it counts keys only from after the next frame."""
         app = self.console_app
         self._guard = Guard(app.desk.settings.console.confirm_word, app.event_time())
+        self._note, self._told_lapse = "", False
         app.warm()
         self.tick()
         self.call_after_refresh(self._first_frame)
 
     def _first_frame(self) -> None:
-        if self._guard is not None:
+        if self._guard is not None and self._guard.painted is None:
             self._guard.painted = self.console_app.event_time()
 
     # Keys
@@ -79,13 +95,14 @@ class ArmScreen(DeskScreen):
                     self._narrow(command.id)
             else:
                 self._said(guard.letter(event.character, event.time))
-        self.tick()
+        if self.is_current:
+            self.tick()
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted word is no typed word."""
         event.stop()
         if self._guard is not None:
-            self._said(self._guard.paste())
+            self._guard.paste()
             self._note = "pasted text does not count; type the word"
         self.tick()
 
@@ -96,141 +113,100 @@ class ArmScreen(DeskScreen):
             Said.AGAIN: "press Enter again",
         }.get(said, "")
         if said is Said.FIRE:
-            self.console_app.fire(self._scope)
+            self.console_app.fire(self._scope, hold=self._hold)
 
     def _narrow(self, command_id: str) -> None:
-        raw = {name: list(values) for name, values in self._scope.raw.items()}
-        scope = replace(self._scope, keys=None)
-        if command_id == "scope_all":
-            self._scope = Scope(raw={})
+        if command_id == "hold_after":
+            self._hold = not self._hold
             return
-        if command_id == "scope_venue":
-            value = _after(raw.get("venue", []), [str(name) for name in self.console_app.desk.slots])
-            raw["venue"] = value
-            self._scope = replace(scope, venues=fold(value), raw=raw)
-        elif command_id == "scope_symbol":
-            value = _after(raw.get("symbol", []), self._symbols())
-            raw["symbol"] = value
-            self._scope = replace(scope, symbols=fold(value), raw=raw)
-        elif command_id in ("scope_buys", "scope_sells"):
-            side = Side.BUY if command_id == "scope_buys" else Side.SELL
-            raw["side"] = [side.value]
-            self._scope = replace(scope, sides=frozenset({side}), raw=raw)
-        elif command_id == "keep_protective":
-            self._scope = replace(self._scope, keep_protective=not self._scope.keep_protective)
-        elif command_id == "widen":
-            self._scope = Scope(venues=self._scope.venues, raw={"venue": raw.get("venue", [])})
+        found = narrowed(command_id, self._scope, self._choice, self.console_app.ledger)
+        if isinstance(found, str):
+            self._note = found
         else:
-            keys = self._marked if command_id == "scope_marked" else self._filtered
-            if not keys:
-                self._note = "no order is marked" if command_id == "scope_marked" else "no order is shown"
-                return
-            self._scope = Scope(keys=keys, raw={})
-
-    def _symbols(self) -> list[str]:
-        slots = self.console_app.desk.slots.values()
-        found = {order.symbol.raw for slot in slots for order in slot.book.orders() if order.symbol}
-        return sorted(found)
+            self._scope, self._note = found, ""
 
     # Paint
 
+    def paint(self) -> None:
+        """Draw the preview from what the lists hold now."""
+        app, guard, width = self.console_app, self._guard, self.size.width
+        if guard is None:
+            return
+        found = preview_of(app.ledger, self._scope)
+        banner = self.banner()
+        free = self.size.height - _FRAME - bool(banner.plain)
+        told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - min(len(found), 5)))
+        room = free - (told.plain.count("\n") + 1 if told.plain else 0)
+        self.show("title", self._title(found, width))
+        self.show("banner", banner, when=bool(banner.plain))
+        self.show("preview", self._preview(found, max(2, room), width))
+        self.show("warnings", told, when=bool(told.plain))
+        pairs = [one for one in app.keymap.hints(Where.ARMED) if one[1] != "KILL"]
+        self.show("scope", Text.assemble(("scope  ", "bold"), lines.hint_rows(pairs, width - 7, 7)))
+        self.show("word", self._word())
+        self.show("footer", Text("Esc back: nothing has been sent", no_wrap=True))
+
+    def in_short(self) -> Text:
+        """Scope, count and word, in four short lines."""
+        found = preview_of(self.console_app.ledger, self._scope)
+        total = sum(one.orders for one in found)
+        text = Text.assemble(lines.mode_mark(self.console_app.desk), (" ARMED", "bold"))
+        text.append(f"\n{total} orders, {lines.plural(len(found), 'venue')}\n")
+        return text.append_text(self._word(short=True)).append("\nEsc back")
+
     def tick(self) -> None:
-        """Paint the preview from what the lists hold now; lapse when the time is up."""
+        """Say once that the time is up."""
+        if self.lapsed and not self._told_lapse:
+            self._told_lapse = True
+            self.console_app.say("arming lapsed; nothing was sent")
+        super().tick()
+
+    def _title(self, found: list[VenuePreview], width: int) -> Text:
         app, guard = self.console_app, self._guard
-        if guard is None or not self.is_mounted:
-            return
-        now = app.event_time()
-        if guard.lapsed(now):
-            app.say("arming lapsed; nothing was sent")
-            self.dismiss()
-            return
-        found = [
-            preview(
-                slot.name, slot.book.orders(), self._scope, slot.venue.capabilities if slot.venue else None
-            )
-            for slot in app.desk.slots.values()
-            if self._scope.venue_in(slot.name)
-        ]
-        width = self.size.width
-        mode = lines.mode_of(app.desk)
-        title = Text.assemble((f" {mode} ", lines.MODES[mode]), (" ARMED  ", "bold"))
-        title.append(f"cancel {app.scope_words(self._scope)} on {len(found)} venues", "bold")
-        self._show("#title", lines.spread(title, Text(f"lapses in {guard.left(now):.0f} s"), width))
-        self._show("#preview", self._preview(found))
-        self._show("#warnings", self._warnings(found))
-        keys = [one for one in app.keymap.hints(Where.ARMED) if one[1] != "KILL"]
-        self._show("#scope", Text("scope  ", "bold") + lines.hints(keys, width - 8))
-        word = Text.assemble("Type  ", (guard.word, "bold reverse"), "  and press Enter:  ")
-        word.append(guard.typed, "bold").append("▌")
+        total = sum(one.orders for one in found)
+        slots = [slot for slot in app.desk.slots.values() if self._scope.venue_in(slot.name)]
+        doubt = "" if all(slot.complete for slot in slots) else "?"
+        words = f"cancel {total}{doubt} order{'s' * (total != 1)} on {lines.plural(len(found), 'venue')}"
+        if self._hold:
+            words += ", hold flat"
+        words += f": {app.scope_words(self._scope)}"
+        left = Text.assemble(lines.mode_mark(app.desk), (" ARMED  ", "bold"), (words, "bold"))
+        if guard is None or self.lapsed:
+            return lines.spread(left, Text("LAPSED", "bold reverse"), width)
+        return lines.spread(left, Text(f"lapses in {guard.left(app.event_time()):.0f} s"), width)
+
+    def _word(self, *, short: bool = False) -> Text:
+        app, guard = self.console_app, self._guard
+        if guard is None:
+            return Text()
         if app.read_only:
-            word = Text("READ-ONLY: nothing that cancels will run", "bold reverse")
-        word.append(f"   {self._note}\n\n" if self._note else "\n\n", "bold yellow")
-        word.append("Esc back: nothing has been sent", "dim")
-        self._show("#word", word)
+            return Text("READ-ONLY: nothing that cancels will run", "bold reverse")
+        if self.lapsed:
+            chord = app.keymap.hints(Where.EVERYWHERE)[0][0]
+            return Text(f"LAPSED: nothing was sent; {chord} arms again", "bold yellow")
+        told = ("Type ", ": ") if short else ("Type  ", "  and press Enter:  ")
+        word = Text.assemble(told[0], (guard.word, "bold reverse"), told[1], (guard.typed, "bold"), "▌")
+        if self._note:
+            word.append(f"  {self._note}", "bold yellow")
+        return word
 
-    def _show(self, selector: str, text: Text) -> None:
-        self.query_one(selector, Static).update(text)
-
-    def _preview(self, found: list[VenuePreview]) -> Text:
-        desk = self.console_app.desk
-        now = desk.clock.monotonic()
-        rows = []
-        for one in found:
-            slot = next(slot for slot in desk.slots.values() if slot.name == one.venue)
-            age = "never" if slot.listed_at is None else age_text(now - slot.listed_at)
-            doubt = "" if slot.complete and slot.state_at(now).value == "live" else "?"
-            how = "cancel-all" if one.native else "one by one"
-            if slot.venue is None:
-                how = "locked: cannot be asked"
-            took = "?" if one.seconds is None or doubt else f"{one.seconds:.0f} s"
-            protective = "–" if not one.protective else f"{one.protective} go"
-            rows.append(
-                (one.venue, f"{one.orders}{doubt}", str(one.buys), str(one.sells), protective, age, how, took)
+    def _preview(self, found: list[VenuePreview], room: int, width: int) -> Text:
+        ledger = self.console_app.ledger
+        rows = [lines.preview_row(ledger, one) for one in found]
+        if len(rows) > room:
+            rest = found[room - 1 :]
+            rows = rows[: room - 1]
+            sums = (
+                sum(one.orders for one in rest),
+                sum(one.buys for one in rest),
+                sum(one.sells for one in rest),
             )
-        head = ("VENUE", "OPEN", "BUY", "SELL", "PROTECTIVE", "LIST", "HOW", "ABOUT")
-        text = Text("\n".join(table(head, rows, frozenset({1, 2, 3, 4, 5, 7}))), no_wrap=True)
-        totals: dict[str, Decimal] = {}
-        for one in found:
-            for quote, value in (one.notional or {}).items():
-                totals[quote] = totals.get(quote, Decimal(0)) + value
-        unpriced = sum(one.unpriced for one in found)
-        words = [f"{quote} {value:,.2f}" for quote, value in sorted(totals.items())]
-        if unpriced:
-            words.append(f"{unpriced} without a price")
-        text.append("\n\nnotional   " + ("   ".join(words) or "none"), "bold")
-        return text
-
-    def _warnings(self, found: list[VenuePreview]) -> Text:
-        desk = self.console_app.desk
-        told: list[str] = []
-        for one in found:
-            slot = next(slot for slot in desk.slots.values() if slot.name == one.venue)
-            if slot.error:
-                told.append(f"{one.venue}: {slot.error}")
-            if one.protective:
-                told.append(
-                    f"{one.venue}: {one.protective} stop or take-profit orders go too, "
-                    "positions stay open; p keeps them"
-                )
-            if one.wider is not None:
-                told.append(
-                    f"{one.venue}: slow one by one; w takes its whole cancel-all ({one.wider} orders)"
-                )
-        for slot in desk.slots.values():
-            if self._scope.venue_in(slot.name) and slot.all_blind_spots:
-                told.append(f"{slot.name}: cannot be listed: {', '.join(slot.all_blind_spots)}")
-        text = Text(overflow="ellipsis", no_wrap=True)
-        for line in told[:4]:
-            text.append("! ", "bold yellow")
-            text.append(literal(line, 200) + "\n")
-        return text
-
-
-def _after(current: list[str], choices: list[str]) -> list[str]:
-    """The next choice behind the current one; none after the last."""
-    if not choices:
-        return []
-    if not current:
-        return [choices[0]]
-    index = choices.index(current[0]) + 1 if current[0] in choices else len(choices)
-    return [choices[index]] if index < len(choices) else []
+            rows.append((f"… {len(rest)} more", *map(str, sums), "", "", "", ""))
+        head = ["VENUE", "OPEN", "BUY", "SELL", "PROTECTIVE", "LIST", "HOW", "ABOUT"]
+        lines_of = [head, *(list(row) for row in rows)]
+        if width < _ALL_COLUMNS:
+            lines_of = [row[:2] + row[4:] for row in lines_of]
+        right = frozenset(range(1, len(lines_of[0]))) - {len(lines_of[0]) - 2}
+        text = Text("\n".join(table(lines_of[0], lines_of[1:], right)))
+        text.append("\n\n")
+        return text.append_text(lines.notional(found, width))

@@ -1,22 +1,30 @@
-"""What every screen of the console shares: keys go through the registry, pasted text goes nowhere."""
+"""What every screen shares: lines, keys through the registry, pasted text that goes nowhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.screen import Screen
 
+from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
+from cancel_tui.console.widgets import Line
 
 if TYPE_CHECKING:
     from cancel_tui.console.app import CancelApp
+
+FLOOR = (56, 14)
+"""Columns and rows below which a screen says what matters in a sentence instead of being drawn."""
 
 
 class DeskScreen(Screen[None]):
     """A screen of the console."""
 
     ALLOW_SELECT = False
+    AUTO_FOCUS = ""
     WHERE: ClassVar[Where] = Where.GRID
 
     @property
@@ -28,6 +36,59 @@ class DeskScreen(Screen[None]):
         if not isinstance(app, CancelApp):
             raise TypeError("a screen of the console runs in the console only")
         return app
+
+    # Lines
+
+    def lines_of(self, *names: str) -> Iterable[Line]:
+        """A line widget for each name."""
+        for name in names:
+            yield Line(id=name, ascii_only=self.console_app.ascii_only)
+
+    def show(self, name: str, text: Text, *, when: bool = True) -> None:
+        """Put a text on a line; the line takes no room unless `when`."""
+        line = self.query_one(f"#{name}", Line)
+        line.set_class(not when, "hidden")
+        if when:
+            line.say(text)
+
+    def banner(self) -> Text:
+        """What must be seen on every screen: why a key did nothing, what has come back, what still runs."""
+        app = self.console_app
+        if app.notice:
+            return Text(f" {app.notice} ", "bold reverse", overflow="ellipsis")
+        kills = [kill for kill in app.desk.kills if not kill.by_id]
+        back = app.ledger.returned()
+        if back and not any(app.ledger.withdrawn(kill) for kill in kills[-1:]):
+            words = f" LIVE AGAIN: {lines.plural(len(back), 'order')} listed although it had ended "
+            return Text(words, lines.ALARM, no_wrap=True, overflow="ellipsis")
+        return lines.kill_line(kills[-1], app.ledger, app.desk.clock.wall()) if kills else Text()
+
+    @property
+    def cramped(self) -> bool:
+        """Whether the terminal is too small for the screen."""
+        return self.size.width < FLOOR[0] or self.size.height < FLOOR[1]
+
+    def tick(self) -> None:
+        """Something at the desk changed, or time has passed; at most 20 times a second."""
+        self.set_class(self.cramped, "cramped")
+        if self.cramped:
+            self.show("cramped", self.in_short())
+        else:
+            self.paint()
+
+    def paint(self) -> None:
+        """Draw the screen."""
+
+    def in_short(self) -> Text:
+        """What matters most, for a terminal that is too small for the screen."""
+        return Text("too small")
+
+    # Keys
+
+    def on_resize(self) -> None:
+        """Draw for the new size at once."""
+        if self.is_mounted:
+            self.tick()
 
     def on_key(self, event: events.Key) -> None:
         """Look the key up in the registry; a key that is not in it does nothing."""
@@ -46,6 +107,3 @@ class DeskScreen(Screen[None]):
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is no command."""
         event.stop()
-
-    def tick(self) -> None:
-        """Something at the desk changed, or time has passed; at most 20 times a second."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.widgets import Static
 
+from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
-from cancel_tui.console.guard import SAME_READ
 from cancel_tui.console.screens.base import DeskScreen
+from cancel_tui.orders import Order, plain
+from cancel_tui.text import literal, table
+
+SETTLE = 0.15
+"""Seconds after the first frame in which no key counts: nobody reads faster."""
 
 
 class ConfirmScreen(DeskScreen):
@@ -23,32 +28,77 @@ class ConfirmScreen(DeskScreen):
 
     WHERE: ClassVar[Where] = Where.EVERYWHERE
 
-    def __init__(self, words: list[str], act: Callable[[], None]) -> None:
+    def __init__(self, question: str, orders: Sequence[Order], act: Callable[[], None]) -> None:
         super().__init__()
-        self._words = words
+        self._question = question
+        self._orders = orders
         self._act = act
         self._painted: float | None = None
 
     def compose(self) -> ComposeResult:
-        """A few lines of text."""
-        yield Static(
-            Text("\n".join(["", *self._words, "", "Enter cancels them.  Esc goes back."])),
-            id="confirm",
-            markup=False,
-        )
+        """The question, the orders, the two ways out."""
+        yield from self.lines_of("cramped", "title", "banner", "confirm", "footer")
 
     def on_mount(self) -> None:
         """Remember when the first frame stood on the screen."""
+        self.tick()
         self.call_after_refresh(self._first_frame)
 
     def _first_frame(self) -> None:
         self._painted = self.console_app.event_time()
 
+    def paint(self) -> None:
+        """Draw the question and as many of the orders as there is room for."""
+        title = Text.assemble(lines.mode_mark(self.console_app.desk), (f" {self._question}", "bold"))
+        self.show("title", lines.spread(title, Text(), self.size.width))
+        banner = self.banner()
+        self.show("banner", banner, when=bool(banner.plain))
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(self._notional() + "\n\n", "bold")
+        room = max(1, self.size.height - 10)
+        rows = [_row(order) for order in self._orders[:room]]
+        head = ("VENUE", "SYMBOL", "SIDE", "PRICE", "REMAINING", "ID")
+        text.append("\n".join(table(head, rows, frozenset({3, 4}))))
+        if len(self._orders) > room:
+            text.append(f"\n… and {len(self._orders) - room} more")
+        self.show("confirm", text)
+        hints = [("Enter", "cancels them"), ("Esc", "goes back: nothing has been sent")]
+        self.show("footer", lines.hints(hints, self.size.width))
+
+    def in_short(self) -> Text:
+        """The question and the two ways out."""
+        return Text(f"{self._question}\nEnter cancels\nEsc goes back")
+
+    def _notional(self) -> str:
+        totals: dict[str, Decimal] = {}
+        unpriced = 0
+        for order in self._orders:
+            if order.notional is None or order.quote is None:
+                unpriced += 1
+            else:
+                totals[order.quote] = totals.get(order.quote, Decimal(0)) + order.notional
+        words = [f"{literal(quote, 12)} {lines.money(value)}" for quote, value in sorted(totals.items())]
+        if unpriced:
+            words.append(f"{unpriced} without a price")
+        return "notional   " + "   ".join(words)
+
     def on_key(self, event: events.Key) -> None:
         """Enter, or back."""
         event.stop()
-        if self._painted is None or event.time <= self._painted + SAME_READ:
+        event.prevent_default()
+        if self._painted is None or event.time <= self._painted + SETTLE:
             return
         self.dismiss()
         if event.key == "enter":
             self._act()
+
+
+def _row(order: Order) -> tuple[str, ...]:
+    return (
+        order.venue,
+        str(order.symbol or "–")[:20],
+        order.side.value.upper() if order.side else "–",
+        plain(order.price or order.trigger_price) or "–",
+        plain(order.remaining) or "–",
+        order.key.shown_id[:40],
+    )

@@ -7,14 +7,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.widgets import Input, Static
+from textual.containers import Horizontal
+from textual.widgets import Input
 
 from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.rows import RowSource
-from cancel_tui.console.screens.base import DeskScreen
-from cancel_tui.orders import Order, OrderKey
+from cancel_tui.console.screens.base import FLOOR, DeskScreen
+from cancel_tui.orders import OrderKey
 
 
 class MainScreen(DeskScreen):
@@ -24,20 +25,19 @@ class MainScreen(DeskScreen):
 
     def compose(self) -> ComposeResult:
         """Lay the lines out, top to bottom."""
-        yield Static(id="header", markup=False)
-        yield Static(id="chips", markup=False)
-        yield Static(id="banner", markup=False)
+        yield from self.lines_of("cramped", "header", "chips", "banner")
         yield OrderGrid(ascii_only=self.console_app.ascii_only, id="grid")
-        yield Input(placeholder="filter: words that every shown order holds; Esc ends", id="filter")
-        yield Static(id="detail", markup=False)
-        yield Static(id="log", markup=False)
-        yield Static(id="footer", markup=False)
+        with Horizontal(id="filterbar"):
+            yield from self.lines_of("filterlabel")
+            yield Input(placeholder="words that every shown order holds", id="filter", compact=True)
+            yield from self.lines_of("filtercount")
+        yield from self.lines_of("detail", "log", "footer")
 
     def on_mount(self) -> None:
         """Start from nothing: venues fill in as they answer."""
-        self._rows = RowSource(self.console_app.desk)
+        self._rows = RowSource(self.console_app.ledger)
         self.grid.set_placeholder("asking the venues …")
-        self.query_one("#filter", Input).display = False
+        self.query_one("#filterbar").add_class("hidden")
         self.grid.focus()
         self.tick()
 
@@ -46,62 +46,71 @@ class MainScreen(DeskScreen):
         """The order grid."""
         return self.query_one("#grid", OrderGrid)
 
-    def shown_orders(self) -> list[Order]:
-        """The orders that the filter shows."""
-        return [row.order for row in self.grid.model]
+    def shown(self) -> frozenset[OrderKey]:
+        """The orders that the filter shows and that have not ended."""
+        over = self.console_app.ledger.over
+        return frozenset(row.key for row in self.grid.model if not over(row.key))
 
     def marked(self) -> frozenset[OrderKey]:
         """The marked orders."""
         return self.grid.model.marked
 
+    # Paint
+
     def tick(self) -> None:
-        """Take what is new at the desk and paint what differs."""
-        app, desk = self.console_app, self.console_app.desk
+        """Take what is new at the desk, then draw."""
+        desk = self.console_app.desk
         now = desk.clock.monotonic()
         changed, gone = self._rows.changes()
         self.grid.apply(changed, gone, now)
+        ended = [row.key for row in changed if self.console_app.ledger.over(row.key)]
+        self.grid.unmark(ended)
         if desk.slots and all(slot.listed_at is not None for slot in desk.slots.values()):
             self.grid.set_placeholder("no open orders in anything that the venues can list")
-        width = self.size.width
-        self._put("#header", lines.header(desk, app.read_only, width))
-        self._put("#chips", lines.chips(desk, now, width))
-        self._banner()
-        self._detail(width)
-        shown = 3 if self.size.height >= 20 else 1
-        log = Text("\n".join(app.log_lines[-shown:]), "dim", no_wrap=True, overflow="ellipsis")
-        self._put("#log", log)
-        self._put("#footer", lines.hints(app.keymap.hints(Where.GRID), width))
+        super().tick()
 
-    def _banner(self) -> None:
+    def paint(self) -> None:
+        """Draw what differs."""
         app = self.console_app
-        banner = self.query_one("#banner", Static)
-        kills = [kill for kill in app.desk.kills if not kill.by_id]
-        text = Text()
-        if app.notice:
-            text = Text(f" {app.notice} ", "bold reverse", no_wrap=True)
-        elif kills:
-            text = lines.kill_line(kills[-1], app.desk.clock.wall())
-        banner.display = bool(text.plain)
-        self._put("#banner", text)
+        now = app.desk.clock.monotonic()
+        width, height = self.size
+        self.show("header", lines.header(app.ledger, width, read_only=app.read_only, lag=app.lag))
+        self.show("chips", lines.chips(app.ledger, now, width, rows=2 if height < 30 else 3))
+        banner = self.banner()
+        self.show("banner", banner, when=bool(banner.plain))
+        self._filterbar()
+        self._detail()
+        shown = 1 if height < 22 else 3
+        log = Text("\n".join(app.log_lines[-shown:]), "dim", no_wrap=True, overflow="ellipsis")
+        self.show("log", log, when=bool(app.log_lines))
+        self.show("footer", lines.hints(app.keymap.hints(Where.GRID), width))
 
-    def _detail(self, width: int) -> None:
+    def in_short(self) -> Text:
+        """Counts, and how to reach the kill."""
+        app = self.console_app
+        chord = app.keymap.hints(Where.EVERYWHERE)[0][0]
+        total = sum(1 for _ in app.ledger.orders())
+        text = Text.assemble(lines.mode_mark(app.desk), f" OPEN {total}\n")
+        text.append(f"{chord} KILL", "bold reverse")
+        return text.append(f"\nneeds {FLOOR[0]}x{FLOOR[1]}")
+
+    def _filterbar(self) -> None:
+        model = self.grid.model
+        bar, field = self.query_one("#filterbar"), self.query_one("#filter", Input)
+        wanted = field.has_focus or bool(field.value)
+        bar.set_class(not wanted, "hidden")
+        if wanted:
+            self.show("filterlabel", Text("filter ", "bold"))
+            told = f" {len(model)} of {model.total} shown; "
+            told += "Enter keeps it, Esc ends it" if field.has_focus else "/ changes it"
+            self.show("filtercount", Text(told, "dim", no_wrap=True))
+
+    def _detail(self) -> None:
         key = self.grid.cursor_key
         row = self.grid.model.get(key) if key else None
-        message = None
-        if key is not None:
-            for kill in reversed(self.console_app.desk.kills):
-                run = kill.runs.get(key.venue)
-                track = run.engine.tracks.get(key) if run else None
-                if track is not None:
-                    message = track.message
-                    break
-        self._put("#detail", lines.detail(row.order if row else None, message, width))
-
-    def _put(self, selector: str, text: Text) -> None:
-        widget = self.query_one(selector, Static)
-        if getattr(widget, "_last_text", None) != text:
-            widget.update(text)
-            widget._last_text = text  # type: ignore[attr-defined]
+        track = self.console_app.ledger.tracks.get(key) if key else None
+        order = row.order if row else None
+        self.show("detail", lines.detail(order, track.message if track else None, self.size.width))
 
     # Commands
 
@@ -109,14 +118,12 @@ class MainScreen(DeskScreen):
         """Commands of the grid."""
         grid = self.grid
         if command_id == "cancel":
-            self.console_app.cancel_one(grid.painted_key)
+            self._cancel()
         elif command_id == "cancel_marked":
-            keys = self.marked() or frozenset(row.key for row in grid.model)
-            self.console_app.confirm_cancel(keys, marked=bool(self.marked()))
+            self._cancel_several()
         elif command_id == "filter":
-            field = self.query_one("#filter", Input)
-            field.display = True
-            field.focus()
+            self.query_one("#filterbar").remove_class("hidden")
+            self.query_one("#filter", Input).focus()
         elif command_id == "sort":
             grid.cycle_sort()
         elif command_id == "reverse":
@@ -129,23 +136,41 @@ class MainScreen(DeskScreen):
             return False
         return True
 
+    def _cancel(self) -> None:
+        painted = self.grid.painted_key
+        if painted is None and self.grid.cursor_key is not None:
+            self.console_app.refuse("the cursor had just moved: look, then press it again")
+            return
+        self.console_app.cancel_one(painted)
+
+    def _cancel_several(self) -> None:
+        marked = self.marked()
+        if not marked and not self.grid.model.filter.strip():
+            self.console_app.refuse("mark orders or set a filter first; ^K is for everything")
+            return
+        self.console_app.confirm_cancel(marked or self.shown(), "marked" if marked else "shown")
+
+    # Events
+
     def on_key(self, event: events.Key) -> None:
         """While the filter has the focus, letters are text; Esc and Enter give the grid back."""
         field = self.query_one("#filter", Input)
-        if field.has_focus:
-            if event.key in ("escape", "enter"):
-                event.stop()
-                if event.key == "escape":
-                    field.value = ""
-                field.display = bool(field.value)
-                self.grid.focus()
+        if not field.has_focus:
+            super().on_key(event)
             return
-        super().on_key(event)
+        if event.key in ("escape", "enter"):
+            event.stop()
+            if event.key == "escape":
+                field.value = ""
+            self.grid.focus()
+            self.call_later(self.tick)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         self.grid.set_filter(event.value)
+        self._filterbar()
 
     def on_order_grid_cursor_moved(self) -> None:
         """Show the order that is now under the cursor."""
-        self._detail(self.size.width)
+        if not self.cramped:
+            self._detail()

@@ -1,0 +1,115 @@
+"""The scope that is being armed: what would go, what to know before, and how a key narrows it. No widget."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.text import Text
+
+from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.lines import waiting
+from cancel_tui.desk.desk import VenueState
+from cancel_tui.desk.preview import VenuePreview, preview
+from cancel_tui.orders import OrderKey, Side
+from cancel_tui.scope import Scope, fold
+from cancel_tui.text import literal
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the grid offers as a scope; frozen when the screen opened."""
+
+    marked: frozenset[OrderKey]
+    shown: frozenset[OrderKey]
+
+
+def preview_of(ledger: Ledger, scope: Scope) -> list[VenuePreview]:
+    """What a kill of the scope would do, venue by venue."""
+    return [
+        preview(
+            slot.name,
+            ledger.venue(slot.name).live.values(),
+            scope,
+            slot.venue.capabilities if slot.venue else None,
+        )
+        for slot in ledger.desk.slots.values()
+        if scope.venue_in(slot.name)
+    ]
+
+
+def narrowed(command_id: str, scope: Scope, choice: Choice, ledger: Ledger) -> Scope | str:
+    """The scope after a scope key, or why the key does nothing."""
+    raw = {name: list(values) for name, values in scope.raw.items()}
+    kept = scope.keep_protective
+    if command_id == "scope_all":
+        return Scope(raw={})
+    if command_id == "keep_protective":
+        return replace(scope, keep_protective=not kept)
+    if command_id == "scope_venue":
+        raw["venue"] = _after(raw.get("venue", []), [str(name) for name in ledger.desk.slots])
+        return replace(scope, keys=None, venues=fold(raw["venue"]), raw=raw)
+    if command_id == "scope_symbol":
+        symbols = {order.symbol.raw for order in ledger.orders() if order.symbol}
+        raw["symbol"] = _after(raw.get("symbol", []), sorted(symbols))
+        return replace(scope, keys=None, symbols=fold(raw["symbol"]), raw=raw)
+    if command_id in ("scope_buys", "scope_sells"):
+        side = Side.BUY if command_id == "scope_buys" else Side.SELL
+        sides = frozenset() if scope.sides == {side} else frozenset({side})
+        raw["side"] = [one.value for one in sides]
+        return replace(scope, keys=None, sides=sides, raw=raw)
+    if command_id == "widen":
+        found = preview_of(ledger, scope)
+        wider = [one.venue for one in found if one.orders]
+        if not any(one.wider for one in found):
+            return "no cancel-all would be faster here"
+        return Scope(venues=fold(wider), raw={"venue": wider})
+    keys = choice.marked if command_id == "scope_marked" else choice.shown
+    if not keys:
+        return "no order is marked" if command_id == "scope_marked" else "no order is shown"
+    return Scope(keys=keys, raw={}, keep_protective=kept)
+
+
+def _after(current: Sequence[str], choices: Sequence[str]) -> list[str]:
+    """The next choice behind the current one; none after the last."""
+    if not choices:
+        return []
+    if not current:
+        return [choices[0]]
+    index = choices.index(current[0]) + 1 if current[0] in choices else len(choices)
+    return [choices[index]] if index < len(choices) else []
+
+
+def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width: int, rows: int) -> Text:
+    """The gravest warnings first, whole ones only, as many as so many rows hold."""
+    slots = [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
+    now = ledger.desk.clock.monotonic()
+    told: list[str] = []
+    for slot in slots:
+        state = slot.state_at(now)
+        if waiting(slot):
+            told.append(f"{slot.name}: not asked yet")
+        elif slot.error and state is not VenueState.LIVE:
+            told.append(f"{slot.name} {state.value}: {slot.error}")
+    told = told[: max(1, rows // 2)]
+    going = [one for one in found if one.protective]
+    if going:
+        each = ", ".join(f"{one.venue} {one.protective}" for one in going)
+        total = sum(one.protective for one in going)
+        told.append(f"{total} stop or take-profit orders go too ({each}); positions stay. p keeps them")
+    for one in found:
+        if one.wider is not None:
+            told.append(f"{one.venue} is slow one by one: w takes its whole cancel-all, {one.wider} orders")
+    spots = [f"{slot.name} {', '.join(slot.all_blind_spots)}" for slot in slots if slot.all_blind_spots]
+    if spots:
+        told.append(f"cannot be listed: {'; '.join(spots)}")
+    text = Text()
+    for line in told:
+        wrapped = textwrap.wrap(literal(line, 300), max(20, width - 2), max_lines=2, placeholder=" …")
+        if len(wrapped) > rows:
+            break
+        rows -= len(wrapped)
+        text.append("! ", "bold yellow").append("\n  ".join(wrapped) + "\n")
+    text.rstrip()
+    return text

@@ -1,0 +1,184 @@
+"""The lines of the kill board: per venue how far it is, the counts, the verdict, the latencies. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from cancel_tui.cancels import Ending, Stage
+from cancel_tui.console.lines import ALARM, fitting, plural
+from cancel_tui.desk.engine import Engine, Verdict
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import VenueName
+from cancel_tui.text import literal
+
+_SHORTEST_ERROR = 12
+"""Cells below which a piece of an error says nothing."""
+
+
+def bar(done: int, total: int, width: int) -> str:
+    """A progress bar; full only when everything has ended."""
+    if total == 0:
+        return "░" * width
+    filled = min(width - 1, done * width // total) if done < total else width
+    return "█" * filled + "░" * (width - filled)
+
+
+def venue_line(kill: Kill, name: VenueName, width: int) -> Text:
+    """One venue: bar, count, state; what does not fit is left out whole, and only an error is cut."""
+    size = max(8, min(40, width - 60))
+    line = Text(f"{literal(name, 12):<12} ", no_wrap=True)
+    run = kill.runs.get(name)
+    if run is None:
+        why = kill.locked.get(name)
+        state = f"NOT ASKED: {literal(why, 200)}" if why else "opening …"
+        line.append("░" * size + "  ").append(state, "bold yellow")
+        line.truncate(width, overflow="ellipsis")
+        return line
+    engine = run.engine
+    tracks = list(engine.tracks.values())
+    done = sum(track.stage.settled for track in tracks)
+    line.append("█" * size if engine.flat else bar(done, len(tracks), size))
+    line.append(f" {done:>5}/{len(tracks):<5} ")
+    pieces = [(0, _state(kill, engine, done))]
+    for rank, count, word, style in (
+        (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", "bold yellow"),
+        (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", "bold yellow"),
+        (3, sum(track.outcome is Ending.FILLED for track in tracks), "filled", "bold"),
+        (4, sum(track.newcomer for track in tracks), "new", "bold yellow"),
+        (5, len(engine.unreadable), "unreadable", "bold yellow"),
+    ):
+        if count:
+            pieces.append((rank, Text(f"{count} {word}", style)))
+    room = width - cell_len(line.plain)
+    told = fitting(pieces, room)
+    line.append_text(told)
+    room -= cell_len(told.plain) + 2
+    if engine.error and engine.verdict is not Verdict.FLAT and room >= _SHORTEST_ERROR:
+        error = Text(literal(engine.error, 200), "yellow")
+        error.truncate(room, overflow="ellipsis")
+        line.append("  ").append_text(error)
+    return line
+
+
+def _state(kill: Kill, engine: Engine, done: int) -> Text:
+    if engine.verdict is Verdict.FLAT:
+        took = (engine.first_flat_at or engine.started) - engine.started
+        held = ", holding" if engine.hold > 0 and kill.finished_wall is None else ""
+        return Text(f"FLAT {took:.1f} s{held}", "bold green")
+    if kill.finished_wall is not None:
+        return Text("NOT FLAT" if engine.verdict is Verdict.NOT_FLAT else "NOT PROVEN", ALARM)
+    if not engine.tracks and (not engine.passes or engine.error):
+        return Text("listing …")
+    if done < len(engine.tracks):
+        return Text(f"{len(engine.tracks) - done} to go")
+    past = sum(
+        part.past and not engine.proof.past_proven(part.id, engine.last_cancel) for part in engine.parts
+    )
+    if past:
+        return Text(f"proving: {plural(past, 'past list')} left")
+    return Text(f"proving: list {min(len(engine.proof.streak) + 1, 2)} of 2")
+
+
+def counts(kill: Kill, width: int) -> Text:
+    """How many orders are where; the ends first, then what is under way."""
+    tracks = kill.tracks()
+    ends = Counter(track.outcome for track in tracks if track.stage.settled)
+    stages = Counter(track.stage for track in tracks)
+    pieces = [
+        (rank, Text(f"{word} {count}", style))
+        for rank, word, count, style in (
+            (1, "canceled", ends[Ending.CANCELED], "bold"),
+            (1, "filled", ends[Ending.FILLED], "bold"),
+            (3, "expired", ends[Ending.EXPIRED], ""),
+            (3, "rejected", ends[Ending.REJECTED], ""),
+            (3, "gone", ends[Ending.GONE], ""),
+            (2, "sent", stages[Stage.SENT], ""),
+            (2, "accepted", stages[Stage.ACCEPTED], ""),
+            (0, "unknown", stages[Stage.UNKNOWN], "bold yellow"),
+            (0, "refused", stages[Stage.REFUSED], "bold yellow"),
+            (0, "waiting", stages[Stage.WANTED], "bold"),
+        )
+        if count or word == "canceled"
+    ]
+    left = sum(not track.stage.settled for track in tracks)
+    pieces.append((0, Text(f"not ended {left}", "bold" if left else "dim")))
+    return fitting(pieces, width)
+
+
+def verdict(kill: Kill, seconds: float | None, withdrawn: int) -> Text:
+    """The verdict, in large letters only when it is proven; what cannot be listed stands on its own line."""
+    took = "" if seconds is None else f"   {seconds:.1f} s"
+    if kill.finished_wall is None:
+        flat = bool(kill.runs) and not kill.locked and all(run.engine.flat for run in kill.runs.values())
+        if kill.holding and flat:
+            return Text("H O L D I N G   F L A T", "bold green", justify="center")
+        return Text("N O T   F L A T   Y E T", "bold", justify="center")
+    if withdrawn:
+        text = Text(" F L A T   W I T H D R A W N ", ALARM, justify="center")
+        return text.append(f"\n{plural(withdrawn, 'order')} listed as live again", "bold")
+    if kill.verdict is Verdict.FLAT:
+        took = f"   {_flat_after(kill):.1f} s"
+        spots = [f"{one.venue} {', '.join(one.blind_spots)}" for one in kill.results() if one.blind_spots]
+        if not spots:
+            return Text(f"F L A T{took}", "bold green", justify="center")
+        text = Text(f"F L A T{took}   E X C E P T   ", "bold green", justify="center")
+        return text.append(literal("; ".join(spots), 300), "bold yellow")
+    if kill.verdict is Verdict.NOT_FLAT:
+        live = sum(track.outcome is Ending.OPEN for track in kill.tracks())
+        where = [name for name, run in kill.runs.items() if run.engine.verdict is Verdict.NOT_FLAT]
+        text = Text(f" N O T   F L A T   {live} still live ", ALARM, justify="center")
+        return text.append("\non " + ", ".join(where), "bold")
+    text = Text(" N O T   P R O V E N ", ALARM, justify="center")
+    return text.append("\n" + literal("; ".join(_doubts(kill)), 400), "bold yellow")
+
+
+def _flat_after(kill: Kill) -> float:
+    """Seconds until the last venue was flat; a hold does not count."""
+    engines = [run.engine for run in kill.runs.values()]
+    return max((one.first_flat_at or one.started) - one.started for one in engines)
+
+
+def _doubts(kill: Kill) -> list[str]:
+    why = [f"{one.venue}: {one.error}" for one in kill.results() if one.error]
+    why += [f"nothing matched {word}" for word in kill.unmatched]
+    for name, run in kill.runs.items():
+        unknown = sum(track.outcome is Ending.UNKNOWN for track in run.engine.tracks.values())
+        why += [f"{unknown} unknown on {name}"] if unknown else []
+        why += [f"{len(run.engine.unreadable)} unreadable on {name}"] if run.engine.unreadable else []
+    return why or ["the lists were not completed"]
+
+
+def latencies(kill: Kill) -> str:
+    """How long the venues took to answer and to end orders, once the kill is over; empty before."""
+    if kill.finished_wall is None:
+        return ""
+    tracks = kill.tracks()
+    words = []
+    for word, took in (("answered", map(_answered, tracks)), ("ended", map(_ended, tracks))):
+        known = [seconds for seconds in took if seconds is not None]
+        if known:
+            words.append(f"{word} in {_span(median(known))}, slowest {_span(max(known))}")
+    return "   ".join([plural(len(tracks), "order"), *words])
+
+
+def _answered(track: Track) -> float | None:
+    """Seconds from the last request to its answer; None where either is missing."""
+    if track.sent_at is None or track.ended_at is None or track.ended_at < track.sent_at:
+        return None
+    return track.ended_at - track.sent_at
+
+
+def _ended(track: Track) -> float | None:
+    """Seconds from the last request to the venue's word for the end."""
+    if track.sent_at is None or track.stage is not Stage.ENDED:
+        return None
+    return max(0.0, track.since - track.sent_at)
+
+
+def _span(seconds: float) -> str:
+    return f"{max(0.0, seconds):.2f} s" if seconds >= 1 else f"{max(0.0, seconds) * 1000:.0f} ms"

@@ -1,0 +1,134 @@
+"""What is worth a line in the log: ends of cancels, refusals, and venues that change their state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from cancel_tui.cancels import Ending, Stage
+from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.lines import took, waiting
+from cancel_tui.desk.desk import Desk, VenueState
+from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.report import verdict_line
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import OrderKey, VenueName, plain
+
+_SINGLY = 5
+"""Lines about single orders of a kill that one look may bring; more are counted."""
+
+
+@dataclass(slots=True)
+class News:
+    """Remembers what was told already."""
+
+    desk: Desk
+    ledger: Ledger
+    _kills: dict[str, int] = field(default_factory=dict)
+    _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = field(default_factory=dict)
+    _flat: set[tuple[str, VenueName]] = field(default_factory=set)
+    _over: set[str] = field(default_factory=set)
+    _withdrawn: set[str] = field(default_factory=set)
+    _states: dict[VenueName, VenueState] = field(default_factory=dict)
+    _trouble: str | None = None
+
+    def take(self) -> list[str]:
+        """The lines that are new."""
+        lines = self._venues()
+        for kill in self.desk.kills:
+            if self._kills.get(kill.kill_id) != kill.revision:
+                self._kills[kill.kill_id] = kill.revision
+                lines += self._single(kill) if kill.by_id else self._kill(kill)
+            if kill.kill_id not in self._withdrawn and (back := self.ledger.withdrawn(kill)):
+                self._withdrawn.add(kill.kill_id)
+                self.desk.journal.note("flat_withdrawn", kill=kill.kill_id, orders=back)
+                lines.append(
+                    f"KILL {kill.kill_id[:6]}: FLAT WITHDRAWN, {back} of its orders are listed again"
+                )
+        trouble = self.desk.journal.trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
+            lines.append(
+                f"the journal cannot be written: {trouble}" if trouble else "the journal works again"
+            )
+        return lines
+
+    def _venues(self) -> list[str]:
+        lines = []
+        now = self.desk.clock.monotonic()
+        for slot in self.desk.slots.values():
+            state = slot.state_at(now)
+            if waiting(slot) or self._states.get(slot.name, VenueState.LIVE) is state:
+                continue
+            self._states[slot.name] = state
+            if state is VenueState.LIVE:
+                lines.append(f"{slot.name}: live again")
+            else:
+                why = "no new list" if state is VenueState.STALE else slot.error
+                lines.append(f"{slot.name} {state.value.upper()}: {why}")
+        return lines
+
+    def _changed(self, kill: Kill) -> list[Track]:
+        changed = []
+        for track in kill.tracks():
+            mark = (track.stage, track.outcome, track.message)
+            if (track.attempts or track.stage.settled) and self._orders.get(
+                (kill.kill_id, track.key)
+            ) != mark:
+                self._orders[kill.kill_id, track.key] = mark
+                if track.stage.settled or track.message:
+                    changed.append(track)
+        return changed
+
+    def _single(self, kill: Kill) -> list[str]:
+        lines = [_sentence(track) for track in self._changed(kill)]
+        if kill.finished_wall is not None and kill.kill_id not in self._over:
+            self._over.add(kill.kill_id)
+            lines += [f"{name}: {why}; nothing was sent" for name, why in kill.locked.items()]
+        return lines
+
+    def _kill(self, kill: Kill) -> list[str]:
+        changed = self._changed(kill)
+        quiet = Counter(
+            (track.key.venue, track.outcome)
+            for track in changed
+            if track.stage.settled and track.outcome is not Ending.FILLED
+        )
+        loud = [track for track in changed if not track.stage.settled or track.outcome is Ending.FILLED]
+        lines = [f"{venue}: {count} {outcome.value}" for (venue, outcome), count in quiet.items()]
+        lines += [_sentence(track) for track in loud[:_SINGLY]]
+        if len(loud) > _SINGLY:
+            lines.append(
+                f"and {len(loud) - _SINGLY} more filled, refused or unknown; d on the board lists them"
+            )
+        for name, run in kill.runs.items():
+            if run.engine.verdict is Verdict.FLAT:
+                if (kill.kill_id, name) not in self._flat:
+                    lines.append(f"{name}: FLAT, proven")
+                self._flat.add((kill.kill_id, name))
+            elif (kill.kill_id, name) in self._flat:
+                self._flat.discard((kill.kill_id, name))
+                lines.append(f"{name}: FLAT WITHDRAWN, a later list shows orders again")
+        if kill.finished_wall is not None and kill.kill_id not in self._over:
+            self._over.add(kill.kill_id)
+            lines.append(f"KILL {kill.kill_id[:6]}: {verdict_line(kill)}")
+        return lines
+
+
+def _sentence(track: Track) -> str:
+    """What came of one cancel, in one line."""
+    order = track.order
+    symbol = str(order.symbol) if order is not None and order.symbol else ""
+    words = f"{track.key.venue} …{track.key.shown_id[-6:]} {symbol}".rstrip()
+    if not track.stage.settled:
+        return f"{words} {track.stage.value}: {track.message}"
+    told = f"{words} {track.outcome.value}"
+    if seconds := took(track):
+        told += f" in {seconds}"
+    if track.filled and track.outcome is not Ending.FILLED:
+        of = f" of {plain(order.quantity)}" if order and order.quantity else ""
+        told += f", {plain(track.filled)}{of} had filled"
+    elif track.filled:
+        told += f", {plain(track.filled)}, before its cancel"
+    return told + (f": {track.message}" if track.message else "")

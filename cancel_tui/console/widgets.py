@@ -1,0 +1,47 @@
+"""Small widgets of the console."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+_TWINS = str.maketrans("●○◌⊘▲▼✖✔✓▸█░▒▌…–·×“”", '*oo/^vxv+>#.:_~-.x""')
+
+
+def in_ascii(text: Text) -> Text:
+    """The same text from ASCII characters only, one for one, so that every style stays in its place."""
+    plain = text.plain.translate(_TWINS).encode("ascii", "replace").decode("ascii")
+    return Text(
+        plain,
+        text.style,
+        justify=text.justify,
+        overflow=text.overflow,
+        no_wrap=text.no_wrap,
+        spans=list(text.spans),
+    )
+
+
+class Line(Static):
+    """One or a few lines of literal text, drawn anew only when they differ from what stands there."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str, ascii_only: bool = False) -> None:
+        super().__init__(id=id, markup=False)
+        self._ascii_only = ascii_only
+        self._said: Text | None = None
+
+    def say(self, text: Text) -> None:
+        """Show a text; the same text again costs nothing."""
+        if self._ascii_only:
+            text = in_ascii(text)
+        said = self._said
+        if said is not None and said == text and said.style == text.style and said.justify == text.justify:
+            return
+        self._said = text
+        self.update(text)
+
+    @property
+    def said(self) -> str:
+        """What it shows, without styles."""
+        return "" if self._said is None else self._said.plain
