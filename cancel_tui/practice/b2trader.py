@@ -229,7 +229,10 @@ class B2Trader(PracticeVenue, Switches):
             return self.wire.error(self.wrong_account_code, "The order was not found.")
         if not order.state.live or not act(order):
             return self.wire.error(self.finished_cancel_code, "The order was not found or is finished.")
-        return self.wire.ok({"order": self._written(order)})
+        row = self._written(order)
+        if strikes(self.faults, "wrong_id", route):
+            row["orderId"] = order.id[::-1]
+        return self.wire.ok({"order": row})
 
     def _cancel_order(self, order: SimOrder) -> bool:
         """Cancel a live order; False when it turned out to be finished."""

@@ -17,6 +17,7 @@ by `stream_changed`, `stream_changed_final`, `stream_nothing_when_empty`; an err
   those issued while it is on last half a minute, whatever expiry they claim;
 - `token_refused`: the exchange answers 401; `upgrade_403`: sockets are forbidden;
 - `reject_new`: created orders are answered 200 with status `Rejected`;
+- `wrong_id`: the answer to a DELETE names another order;
 - `null_list`, `missing_list`: an item without orders is null, or carries no list at all;
 - `no_snapshot`: a subscription gets no first item; `stream_error`: it fails at once; `stream_end`,
   `stream_close`, `stream_drop`: after the first item it ends, or the connection is closed by type 7, or cut;

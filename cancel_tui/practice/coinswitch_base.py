@@ -26,6 +26,7 @@ Cancels and lists:
   `fill_race`           a cancel is accepted, but the order ends filled
   `cancel_reverts`      a cancel is accepted, but the order goes back to resting
   `stuck_cancel`        a cancel is accepted and never ends
+  `wrong_id`            the answer to a cancel or a status read names another order
   `slow_ack`            new orders are not acknowledged for half a second; cancelling one is refused till then
   `unknown_status`      resting orders carry a status word that the documentation does not have
   `null_list`           an empty list is null
@@ -212,6 +213,12 @@ class CoinSwitchVenue(PracticeVenue):
     @abstractmethod
     def describe(self, order: SimOrder) -> dict[str, object]:
         """One order as lists and status reads show it."""
+
+    def told(self, row: dict[str, object], operation: str) -> dict[str, object]:
+        """The order of an answer about one order; under fault `wrong_id` it names another one."""
+        if self.fault("wrong_id", operation):
+            row["order_id"] = self.book.new_id()
+        return row
 
     def word(self, order: SimOrder, words: Mapping[State, str]) -> str:
         """The status word: a part fill has a word of its own while the order rests."""

@@ -259,12 +259,12 @@ class CoinSwitchSpot(CoinSwitchVenue):
             if order is None:
                 raise Refusal(404, "Order not found")
             return reply(self.describe(order))
-        return reply(self.describe(self.find(text_in(params, "order_id"))))
+        return reply(self.told(self.describe(self.find(text_in(params, "order_id"))), "status"))
 
     def _cancel(self, request: Request) -> Answer:
         order = self.find(text_in(fields_of(request), "order_id"))
         self.cancel(order)
-        return reply(self.describe(order))
+        return reply(self.told(self.describe(order), "cancel"))
 
     def _create(self, request: Request) -> Answer:
         fields = fields_of(request)

@@ -13,8 +13,9 @@ reading is defensive and said so below.
 - `unauthorized`: 401 with an empty body; `db_error`: 500 `DB_ERROR`
 - `key_cannot_cancel`: 403 `API Key permission denied` on cancels of callers with an API key
 - `strict_symbols`: cancel-all of an unknown symbol answers 404 instead of an empty list (not documented)
-- `unknown_status`: resting orders carry a status word that the documentation does not have, whatever list
-  they were asked by; `null_list`, `missing_list`: an empty list is null, or an empty object
+- `unknown_status`: live orders carry a status word that the documentation does not have, in whatever list
+- `wrong_id`: an answer about one order names another
+- `null_list`, `missing_list`: an empty list is null, or an empty object
 - `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
 Routes: `list` (no status, or a live one), `closed` (a terminal status), `status` (one order), `cancel`,
@@ -85,6 +86,7 @@ class P99Spot(PracticeVenue):
             "key_cannot_cancel",
             "strict_symbols",
             "unknown_status",
+            "wrong_id",
             "null_list",
             "missing_list",
             "stream_silent",
@@ -295,7 +297,7 @@ class P99Spot(PracticeVenue):
             and status in (None, word(order))
             and start <= int(order.created) <= stop
         ]
-        answer = self._listed([self._wire(order) for order in rows[:limit]], "list")
+        answer = self._listed([self._wire(order, "list") for order in rows[:limit]], "list")
         if status in LIVE_WORDS and planned(self.faults, "partial_between_lists", "list"):
             self._fill_somebody_in_part()
         return answer
@@ -306,10 +308,12 @@ class P99Spot(PracticeVenue):
                 return Response.of(value)
         return Response.of(rows)
 
-    def _wire(self, order: SimOrder) -> dict[str, object]:
+    def _wire(self, order: SimOrder, route: str) -> dict[str, object]:
         row = wire(order)
-        if order.state.live and strikes(self.faults, "unknown_status", "list"):
+        if order.state.live and strikes(self.faults, "unknown_status", route):
             row["status"] = UNKNOWN_WORD
+        if route != "list" and strikes(self.faults, "wrong_id", route):
+            row["id"] = self.book.new_id()
         return row
 
     def _fill_somebody_in_part(self) -> None:
@@ -324,7 +328,7 @@ class P99Spot(PracticeVenue):
         order = self._find(ident)
         if isinstance(order, Response):
             return order
-        return error(404, "ORDER_NOT_FOUND") if order.account else Response.of(self._wire(order))
+        return error(404, "ORDER_NOT_FOUND") if order.account else Response.of(self._wire(order, "status"))
 
     def _find(self, ident: str) -> SimOrder | Response:
         try:
@@ -347,7 +351,7 @@ class P99Spot(PracticeVenue):
         if not order.state.live:
             return error(404, "ORDER_NOT_FOUND")
         self.book.change(order, State.CANCELLED)
-        return Response.of(wire(order))
+        return Response.of(self._wire(order, "cancel"))
 
     def _cancel_all(self, request: Request, _ident: str) -> Response:
         trouble = self._engine_trouble("cancel_all")

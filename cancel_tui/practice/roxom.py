@@ -14,6 +14,7 @@ defensive.
 - `cancel_all_noop`: a cancel-all answers an empty list of ids and does nothing
 - `error_true`: `{"error": true}` with HTTP 200, and nothing is done
 - `unauthorized`: 401
+- `wrong_id`: a read of one order answers with another's id
 - `null_list`, `missing_list`: an empty list of orders or ids is null, or left out
 - `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
 
@@ -80,6 +81,7 @@ class Roxom(PracticeVenue):
         "cancel_all_noop",
         "error_true",
         "unauthorized",
+        "wrong_id",
         "null_list",
         "missing_list",
         "stream_silent",
@@ -301,7 +303,10 @@ class Roxom(PracticeVenue):
             return self._fail(400, "VALIDATION_ERROR", "invalid unit")
         if order is None:
             return self._fail(404, "NOT_FOUND", "order not found", ident)
-        answer: dict[str, object] = {"data": {"order": self.wording.order(order, unit, listed=False)}}
+        row = self.wording.order(order, unit, listed=False)
+        if strikes(self.faults, "wrong_id", "status"):
+            row["id"] = uuid7(order.created, self._random)
+        answer: dict[str, object] = {"data": {"order": row}}
         return Response.of({"error": False, **answer} if self.wording.generation == "C" else answer)
 
     def _cancel(self, _request: Request, ident: str) -> Response:

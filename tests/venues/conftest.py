@@ -2,4 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.venues.contract", "tests.venues.contract_lists")
+for _part in ("", "_cancels", "_faults", "_ground", "_lists"):
+    pytest.register_assert_rewrite(f"tests.venues.contract{_part}")

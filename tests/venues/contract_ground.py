@@ -146,6 +146,8 @@ class Stage(Generic[S]):
     port: PlainPort
     clock: ManualClock
     """The server's clock; it stands still until a test advances it."""
+    ours: Clock
+    """The adapter's clock; the same one unless they were set apart."""
     parts: tuple[Part, ...] = ()
     query: ClosedQuery | None = None
     """A page of finished orders to ask for, where the venue lists them."""
@@ -314,16 +316,19 @@ class VenueGround(ABC, Generic[S]):
     async def stage(
         self, *, orders: int = 0, skew: float = 0.0, timeout: float = PATIENCE, **changes: Any
     ) -> AsyncIterator[Stage[S]]:
-        """A started server and an adapter to it; `skew` seconds is the server's clock ahead of ours."""
+        """A started server and an adapter to it; `skew` seconds is the server's clock ahead of ours.
+
+        `timeout` is the adapter's own, for its stream; the port's is for a test to set.
+        """
         ours = self.adapter_clock()
         shared = isinstance(ours, ManualClock) and not skew
         theirs = ours if isinstance(ours, ManualClock) and shared else ManualClock(ours.wall() + skew)
         server = self.make_server(theirs, orders)
         await server.start()
-        port = PlainPort(server.base_url, timeout)
+        port = PlainPort(server.base_url)
         venue = self.make_adapter(server, ours, timeout_seconds=timeout, **changes)
         try:
-            yield Stage(server, venue, port, theirs)
+            yield Stage(server, venue, port, theirs, ours)
         finally:
             await venue.close()
             await port.wire.close()
@@ -338,7 +343,7 @@ class VenueGround(ABC, Generic[S]):
         clock = self.adapter_clock()
         venue = self.make_adapter(stage.server, clock, credentials, timeout_seconds=timeout)
         try:
-            yield replace(stage, venue=venue, port=port)
+            yield replace(stage, venue=venue, port=port, ours=clock)
         finally:
             await venue.close()
             await port.wire.close()

@@ -155,7 +155,8 @@ class TestB2Trader(PracticeContract[B2Trader]):
             assert isinstance(outcome, Unanswered), outcome
             stage.server.handshake_error = None
             self.mend(stage.server)
-            assert len(await stage.listed()) == 1
+            async with self.another(stage) as fresh:
+                assert len(await fresh.listed()) == 1
 
     @pytest.mark.parametrize("fault", ["stream_end", "stream_close", "stream_drop"])
     async def test_a_stream_that_ends_behind_its_list_is_opened_again(self, fault: str) -> None:
@@ -300,12 +301,16 @@ class TestB2Trader(PracticeContract[B2Trader]):
 
     # Tokens
 
-    async def test_tokens_that_were_revoked_are_exchanged_once_for_everybody(self) -> None:
+    @pytest.mark.parametrize("why", ["revoked", "an hour old"])
+    async def test_tokens_that_ended_are_exchanged_once_for_everybody(self, why: str) -> None:
         async with self.stage() as stage:
             keys = [self.place(stage.server) for _ in range(30)]
             await stage.listed()
             others = stage.port.counts[CallClass.OTHER]
-            stage.server.expire_tokens()
+            if why == "revoked":
+                stage.server.expire_tokens()
+            else:
+                stage.clock.advance(3700.0)
             outcomes = await asyncio.gather(*(stage.venue.cancel(key, stage.port) for key in keys))
             assert all(isinstance(one, Answered) for one in outcomes), outcomes
             assert stage.port.counts[CallClass.OTHER] == others + 1

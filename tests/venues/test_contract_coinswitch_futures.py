@@ -15,7 +15,7 @@ from cancel_tui.practice.coinswitch_auth import KeyPair
 from cancel_tui.practice.coinswitch_futures import CoinSwitchFutures
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.venues.base import CallClass
-from cancel_tui.venues.outcome import Answered, Reason, Refused, Throttled, Unanswered
+from cancel_tui.venues.outcome import Answered, Reason, Refused, Throttled
 from tests.venues.contract_ground import answered, facts_of
 from tests.venues.contract_practice import PracticeContract
 
@@ -119,12 +119,6 @@ class TestCoinSwitchFutures(PracticeContract[CoinSwitchFutures]):
                 assert outcome.reason is Reason.ORDER
             else:
                 assert answered(outcome).ids == ()
-
-    async def test_a_cancel_answer_that_names_another_order_is_no_answer(self) -> None:
-        async with self.stage() as stage:
-            key = self.place(stage.server)
-            stage.server.faults = {"wrong_id"}
-            assert isinstance(await stage.venue.cancel(key, stage.port), Unanswered)
 
     async def test_a_part_execution_is_live_until_the_closed_list_has_it(self) -> None:
         async with self.stage() as stage:

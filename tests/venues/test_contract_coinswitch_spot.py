@@ -97,9 +97,7 @@ class TestCoinSwitchSpot(PracticeContract[CoinSwitchSpot]):
             assert facts_of(list((await stage.listed()).values())) == self.live(stage.server)
 
     @pytest.mark.parametrize("cap", [set[str](), {"count_capped"}, {"count_refused"}])
-    async def test_a_list_that_begins_with_the_oldest_is_read_to_the_newest(
-        self, cap: set[str]
-    ) -> None:
+    async def test_a_list_that_begins_with_the_oldest_is_read_to_the_newest(self, cap: set[str]) -> None:
         async with self.stage() as stage:
             self.crowd(stage.server)
             stage.server.faults = {"oldest_first", *cap}

@@ -76,7 +76,7 @@ class TestP99(PracticeContract[P99Spot]):
                 quantity=Decimal(index + 1) / 100,
                 filled=Decimal(index + 1) / 400 if index % 3 == 1 else "0",
                 # Neighbours share a second, also across the edge of a page.
-                age=index // 5 * 7.0,
+                age=index // 7 * 7.0,
             )
         for index in range(30):
             server.place(age=60.0 * index, account="0xsomebody")
