@@ -107,6 +107,8 @@ class _Native:
     answered: bool = False
     attempts: int = 0
     next_try: float = 0.0
+    named: bool = False
+    """An answer to it named orders: the venue understands this spelling."""
     reach: tuple[OrderKey, ...] = ()
     """Orders that were known when it left."""
 
@@ -175,6 +177,9 @@ class Engine:
         self._final_read: set[OrderKey] = set()
         self._released = False
         self._spellings: dict[str, set[str]] = {}
+        self._resend: set[OrderKey] = set()
+        self._read_times: list[float] = []
+        self._stalls: list[float] = []
         self._want_natives()
         for key in self.aim.scope.keys or ():
             if key.venue == self.venue:
@@ -211,6 +216,10 @@ class Engine:
         if not self.aim.scope.symbols or not self.native_usable:
             return
         for wanted in self.aim.scope.symbols:
+            same = [one for name, one in self._natives.items() if name and name.casefold() == wanted]
+            if any(one.flying or one.named for one in same):
+                # As it was typed it may do, or does already: one cancel-all is enough.
+                continue
             for exact in self._spellings.get(wanted, ()):
                 if exact not in self._natives:
                     self._natives[exact] = _Native(exact)
@@ -255,7 +264,7 @@ class Engine:
         if not self._listing:
             times.append(self._list_at)
         times.append(self._closed_at)
-        times += [one.next_read for one in self.tracks.values() if not one.stage.settled]
+        times += [one.next_read for one in self.tracks.values() if one.doubted or not one.stage.settled]
         if self.flat_at is not None:
             times.append(self._hold_until())
         later = [one for one in times if one > now]
@@ -308,7 +317,7 @@ class Engine:
         track.apply(Event.SEND, now)
 
     def _singles_due(self, now: float) -> list[Action]:
-        if any(one.wanted or one.flying for one in self._natives.values()) or self._unauthorised >= 3:
+        if self._natives_first(now) or self._unauthorised >= 3:
             return []
         room = self.capabilities.connections - len(self._cancels_flying)
         if room <= 0:
@@ -319,14 +328,24 @@ class Engine:
             self._cancels_flying.add(track.key)
             self._sent(track, now)
             track.sighted = track.lingering = False
+            self._resend.discard(track.key)
             actions.append(SendCancel(track.key))
         return actions
+
+    def _natives_first(self, now: float) -> bool:
+        """Whether singles wait for a cancel-all: in flight, or due so soon that they would gain nothing."""
+        return any(
+            one.flying or (one.wanted and one.next_try <= now + _NATIVE_WAIT)
+            for one in self._natives.values()
+        )
 
     def _single_due(self, track: Track, now: float) -> bool:
         if track.key in self._cancels_flying or track.next_try > now:
             return False
         if track.stage is Stage.WANTED:
             return track.sighted
+        if self._asks_again(track):
+            return True
         # A cancel that the venue has been "raising" for long is asked for again; at worst it is refused.
         return track.stage is Stage.ACCEPTED and track.lingering and now - track.since > _STUCK
 
@@ -361,6 +380,8 @@ class Engine:
 
     def _wants_end(self, track: Track) -> bool:
         if track.stage.settled:
+            if track.doubted and track.key not in self._final_read:
+                return True
             return self.aim.by_id and self.capabilities.read_order and not track.read_back and not track.lost
         if track.key in self._cancels_flying or track.key in self._final_read:
             return False
@@ -390,8 +411,17 @@ class Engine:
         room = _READERS - len(self._reads_flying)
         for track in [one for one in pending if one.next_read <= now][: max(0, room)]:
             self._reads_flying.add(track.key)
+            self._read_times.append(now)
             actions.append(ReadOrder(track.key))
         return actions
+
+    def _status_left(self, now: float) -> float:
+        """How many more orders could be read one by one without waiting for the venue's budget."""
+        budget = self.capabilities.budgets.get(CallClass.STATUS)
+        if budget is None:
+            return inf
+        self._read_times = [one for one in self._read_times if now - one < budget.seconds]
+        return budget.count - len(self._read_times)
 
     def _closed_candidates(self, pending: Sequence[Track]) -> list[Track]:
         if not self.capabilities.closed_page or self.aim.by_id:
@@ -406,14 +436,16 @@ class Engine:
         if self._closed_flying or now < self._closed_at:
             return []
         touched = tuple(Touched(one.key, one.order) for one in self._closed_candidates(pending))
-        if len(touched) <= 2 and self.capabilities.read_order:
+        left = self._status_left(now) if self.capabilities.read_order else 0.0
+        if len(touched) <= min(2, left):
             return []
         if not touched or self.closed_planner is None:
             return []
         found = self.closed_planner(touched)
         page = self.capabilities.closed_page or 1
         calls = max(len(found.queries), -(-len(found.covers) // page))
-        if not found.covers or (self.capabilities.read_order and calls >= len(found.covers)):
+        # Reading each is as cheap, and tells more surely; but not where it would have to wait for budget.
+        if not found.covers or calls >= len(found.covers) <= left:
             return []
         self._closed_flying = True
         return [ReadClosed(tuple(one for one in touched if one.key in found.covers), found)]
@@ -442,6 +474,8 @@ class Engine:
         track.next_try = now + _pause(outcome, track.attempts)
         if isinstance(outcome, NotSent) and outcome.hopeless:
             track.next_try, track.sighted = inf, False
+        if isinstance(outcome, Unanswered | Throttled) and track.attempts < _BLIND_TRIES:
+            self._resend.add(key)
         track.next_read = now + _READ_AFTER
         self._closed_at = max(self._closed_at, now + _READ_AFTER)
         self._soon(now)
@@ -472,6 +506,7 @@ class Engine:
         named: set[OrderId] = set()
         if isinstance(outcome, Answered):
             native.answered = True
+            native.named = native.named or bool(outcome.value.orders or outcome.value.ids)
             named = self._named(outcome.value, now, wall)
         for key in native.reach:
             track = self.tracks[key]
@@ -493,8 +528,9 @@ class Engine:
             if track.stage is Stage.WANTED and not isinstance(outcome, NotSent):
                 track.sighted = False
         if not isinstance(outcome, Answered):
-            native.wanted = native.attempts < _NATIVE_TRIES
+            native.wanted = native.attempts < _NATIVE_TRIES and not _definite(outcome)
             native.next_try = now + _pause(outcome, native.attempts)
+        self.learn_spelling(())
         self._closed_at = max(self._closed_at, now + _READ_AFTER)
         self._soon(now)
 
@@ -545,6 +581,9 @@ class Engine:
         self.blind_spots |= set(parts.blind_spots)
         self.seen_accounts |= {account.casefold() for account in parts.accounts}
         wanted = self.proof.wanted(parts.parts, self.last_cancel)
+        if self._unauthorised:
+            # One request tells whether the key is accepted again; many would only spend the budget.
+            return wanted[:1]
         if self._scarce and not self.passes and self.native_usable:
             # Past windows that are read while the cancel-all is at work would all have to be read again.
             return tuple(part for part in wanted if not part.past)
@@ -587,6 +626,7 @@ class Engine:
         if whole and all(one.complete for one in readings.values()):
             self.complete_passes += 1
             self._missing(begun, listed)
+        self._note_stall(begun, whole=whole, listed=bool(listed))
         self._note(failed if failed is not None else Answered(None))
         if failed is None and note:
             self.error = f"the list is incomplete: {note}"
@@ -612,7 +652,7 @@ class Engine:
                     track.end(order, now, wall)
                 continue
             match = self.aim.scope.match(order, self.capabilities.lacks)
-            if match is Match.UNREADABLE and track is None and not self._natives:
+            if match is Match.UNREADABLE and track is None:
                 unreadable[order.key] = order
                 scoped = True
                 continue
@@ -644,25 +684,44 @@ class Engine:
         if begun <= (track.ended_at or -inf) or begun <= track.since:
             return
         track.ghost_sightings += 1
-        if track.stage is Stage.GONE or (track.ghost_sightings >= 2 and not self.capabilities.read_order):
+        readable = self.capabilities.read_order
+        if track.stage is Stage.GONE or track.ghost_sightings >= (_GHOSTS if readable else 2):
             track.ghost_sightings = 0
             track.see(order, begun, now)
-        elif self.capabilities.read_order:
-            track.read_back = False
-            track.next_read = min(track.next_read, now)
+        elif readable:
+            track.doubted, track.read_back = True, False
+            track.next_read = now
 
     def _missing(self, begun: float, listed: set[OrderKey]) -> None:
         """Orders that a complete list no longer shows are not cancelled again on old evidence."""
         if self.aim.by_id:
             return
         for track in self.tracks.values():
-            if track.key.family is Family.STOP and "stop_orders" in self.blind_spots:
+            if self._unlisted(track.key):
                 continue
             if track.key in listed or begun < (track.ended_at or track.since):
                 continue
             track.lingering = False
             if track.stage is Stage.WANTED:
                 track.sighted = False
+
+    def _unlisted(self, key: OrderKey) -> bool:
+        """Whether the order belongs to a family that the venue does not list: its absence says nothing."""
+        spots = {*self.capabilities.blind_spots, *self.blind_spots}
+        return key.family is Family.STOP and "stop_orders" in spots
+
+    def _absence_tells(self, track: Track) -> bool:
+        """Whether the lists can account for it: not for what they never hold, nor for an id unheard of."""
+        if self._unlisted(track.key):
+            return False
+        return not self.aim.by_id or track.order is not None or track.acknowledged_wall is not None
+
+    def _note_stall(self, begun: float, *, whole: bool, listed: bool) -> None:
+        """Remember complete passes in which nothing was left but what may not be touched."""
+        if not whole or listed or not self.unreadable or begun <= self.last_cancel:
+            self._stalls.clear()
+        else:
+            self._stalls.append(begun)
 
     def _observe(self, order: Order) -> None:
         if order.symbol is not None:
@@ -804,7 +863,7 @@ class Engine:
         """Where the lists prove absence, orders that the venue cannot account for are gone."""
         if self._lists_needed and self.proof.flat(self.last_cancel):
             for track in self.tracks.values():
-                if not track.stage.settled and self._unaccountable(track):
+                if not track.stage.settled and self._absence_tells(track) and self._unaccountable(track):
                     track.apply(Event.ABSENT, now)
         if self.flat and self.flat_at is None:
             self.flat_at = now
@@ -862,18 +921,45 @@ class Engine:
             return True
         if self.aim.by_id and self._all_told():
             return True
+        if self._stalled and (self._released or self.hold <= 0):
+            return True
         if not self.expired(now):
             return False
         return self._final(now)
 
     def _all_told(self) -> bool:
-        """Named orders only: each has an end, or the venue has said twice that it does not know it."""
-        return (
-            self.capabilities.read_order
-            and not self.flying
-            and bool(self.tracks)
-            and all(self._over(one) or (one.lost and one.reads >= 2) for one in self.tracks.values())
+        """Named orders only: each has an end, or it is certain that nothing more will be told of it."""
+        if self.flying or not self.tracks:
+            return False
+        if self.capabilities.read_order:
+            return all(self._over(one) or (one.lost and one.reads >= 2) for one in self.tracks.values())
+        return self.proof.flat(self.last_cancel) and not any(
+            self._waits_for_more(one) for one in self.tracks.values()
         )
+
+    def _waits_for_more(self, track: Track) -> bool:
+        """Whether another cancel or another list can still change what is known of it."""
+        if track.stage.settled:
+            return False
+        unsent = track.stage is Stage.WANTED and track.next_try < inf
+        return unsent or self._asks_again(track) or self._absence_tells(track)
+
+    def _asks_again(self, track: Track) -> bool:
+        """No list will ever tell how an unanswered cancel ended: another one is the only question left."""
+        return track.stage is Stage.UNKNOWN and track.key in self._resend and self._unlisted(track.key)
+
+    @property
+    def _stalled(self) -> bool:
+        """Whether all is proven but for orders that may not be touched: waiting would not change that."""
+        late = [one for one in self._stalls if one > self.last_cancel]
+        if self.flying or len(late) < 2 or late[-1] - late[0] < self.aim.settle - 1e-6:
+            return False
+        return all(self._over(one) for one in self.tracks.values())
+
+    @property
+    def reading_only(self) -> bool:
+        """Whether nothing but reads of single orders is in flight: at the end nobody waits for those."""
+        return not self.cancelling and not self._listing
 
     def _final(self, now: float) -> bool:
         """Past the deadline: one more list and one more read of what is unfinished, bounded in time."""
@@ -927,11 +1013,17 @@ _READ_AFTER = 0.3
 _READERS = 3
 _CLOSED_MISSES = 6
 _NATIVE_TRIES = 4
+_NATIVE_WAIT = 1.0
+"""Seconds to the next try of a cancel-all beyond which singles do not wait for it."""
+_BLIND_TRIES = 4
+"""Cancels of an order that can be neither listed nor read, while no answer comes."""
+_GHOSTS = 3
+"""Complete lists that hold an order which the venue, asked for it, calls over: then it is cancelled again."""
 _FEW = 5
 """Up to so many leftovers of a cancel-all are cancelled one by one."""
 _PATIENCE = 6.0
 """Seconds that scarce lists are saved while ends are being read."""
-_FINAL = 15.0
+_FINAL = 13.0
 """Seconds that the last look may take after the deadline."""
 
 
@@ -954,6 +1046,13 @@ def event_of(outcome: Failure) -> Event:
     if isinstance(outcome, Refused) and outcome.reason is Reason.NOT_FOUND:
         return Event.SILENCE
     return Event.REFUSE
+
+
+def _definite(outcome: Failure) -> bool:
+    """Whether the same request would be refused again: a no that is neither haste nor loss."""
+    if isinstance(outcome, Refused):
+        return outcome.reason is not Reason.BUSY
+    return isinstance(outcome, Unauthorised) or (isinstance(outcome, NotSent) and outcome.hopeless)
 
 
 def _pause(outcome: object, attempts: int) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from math import inf
 from secrets import token_hex
 from typing import Any
 
@@ -35,6 +36,8 @@ from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
 _TICK = 0.5
 """The longest that a runner sleeps without looking again, in seconds of the desk's clock."""
 _MAX_CLOSED_PAGES = 60
+_LONGEST = 13.0
+"""Seconds past the deadline after which nothing but a cancel in flight is waited for."""
 
 
 class VenueRun:
@@ -63,7 +66,7 @@ class VenueRun:
             now = self._clock.monotonic()
             for action in self.engine.next(now):
                 self._start(self._do(action))
-            if self.engine.done(now) and (not self._tasks or self._late(now)):
+            if self.engine.done(now) and (not self._tasks or self._leave(now)):
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
@@ -74,8 +77,11 @@ class VenueRun:
         self.engine.release()
         self._nudge.set()
 
-    def _late(self, now: float) -> bool:
-        return now > self.engine.deadline + 20.0 and not self.engine.cancelling
+    def _leave(self, now: float) -> bool:
+        """Whether what is in flight is not worth waiting for: reads after the proof, anything long after."""
+        if self.engine.flat and self.engine.reading_only:
+            return True
+        return now > self.engine.deadline + _LONGEST and not self.engine.cancelling
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -100,18 +106,21 @@ class VenueRun:
             nudge.cancel()
             self._nudge.clear()
 
-    def _port(self, **facts: Any) -> LanePort:
-        return self.lane.port(Urgency.KILL, self.tally, kill=self._kill_id, **facts)
+    def _port(self, *, until: float = inf, **facts: Any) -> LanePort:
+        return self.lane.port(Urgency.KILL, self.tally, until=until, kill=self._kill_id, **facts)
 
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
 
     async def _do(self, action: Action) -> None:
         if isinstance(action, SendNative):
-            native = await self._safe(self.venue.cancel_all(action.symbol, self._port(symbol=action.symbol)))
+            port = self._port(until=self.engine.deadline, symbol=action.symbol)
+            native = await self._safe(self.venue.cancel_all(action.symbol, port))
             self.engine.took_native(action.symbol, native, *self._now())
         elif isinstance(action, SendCancel):
-            port = self._port(order=action.key.shown_id, account=action.key.account)
+            port = self._port(
+                until=self.engine.deadline, order=action.key.shown_id, account=action.key.account
+            )
             single = await self._safe(self.venue.cancel(action.key, port))
             self.engine.took_cancel(action.key, single, *self._now())
             self._tell(action.key)

@@ -49,6 +49,10 @@ class Tally:
         return self.requests.get(call, 0)
 
 
+class TooLateError(Exception):
+    """The time by which a request had to leave passed while it waited for its turn."""
+
+
 class _Gate:
     """Lets waiters of one class through in the order of urgency, as the pace allows."""
 
@@ -60,8 +64,8 @@ class _Gate:
         self._order = itertools.count()
         self._sleeping: set[asyncio.Future[None]] = set()
 
-    async def admit(self, urgency: Urgency) -> Ticket:
-        """Wait until one request may leave, and count it."""
+    async def admit(self, urgency: Urgency, until: float = inf) -> Ticket:
+        """Wait until one request may leave, and count it; raises `TooLateError` past `until`."""
         me = (int(urgency), next(self._order))
         heapq.heappush(self._heap, me)
         try:
@@ -69,6 +73,8 @@ class _Gate:
                 budget = self.pace.budget
                 reserve = budget.count // 2 if budget and urgency is Urgency.POLL else 0
                 now = self._clock.monotonic()
+                if now >= until:
+                    raise TooLateError
                 when = self.pace.earliest(now, reserve) if self._heap[0] == me else inf
                 if when <= now and budget is not None:
                     # Others may have sent while this one waited.
@@ -76,7 +82,7 @@ class _Gate:
                     when = self.pace.earliest(now, reserve)
                 if when <= now:
                     return self.pace.take(now)
-                await self._wait(when - now)
+                await self._wait(min(when, until) - now)
         finally:
             self._heap.remove(me)
             heapq.heapify(self._heap)
@@ -135,9 +141,14 @@ class Lane:
         """Monotonic seconds of the desk's clock."""
         return self._clock.monotonic()
 
-    def port(self, urgency: Urgency, tally: Tally | None = None, **facts: Any) -> LanePort:
-        """A way out for one purpose; `facts` go into each journal record."""
-        return LanePort(self, urgency, tally or Tally(), facts)
+    def port(
+        self, urgency: Urgency, tally: Tally | None = None, *, until: float = inf, **facts: Any
+    ) -> LanePort:
+        """A way out for one purpose; `facts` go into each journal record.
+
+        What is still waiting for its turn at the monotonic time `until` does not leave any more.
+        """
+        return LanePort(self, urgency, tally or Tally(), facts, until)
 
     def pace(self, call: CallClass) -> Pace:
         """The pace of one class, for headroom and planning."""
@@ -158,12 +169,12 @@ class Lane:
             return self._cancels
         return self._reads if urgency is Urgency.KILL else self._polls
 
-    async def admit(self, call: CallClass, urgency: Urgency) -> Ticket | None:
-        """Wait for one unit of budget; requests of class OTHER need none."""
+    async def admit(self, call: CallClass, urgency: Urgency, until: float = inf) -> Ticket | None:
+        """Wait for one unit of budget; requests of class OTHER need none. Raises `TooLateError`."""
         gate = self._gates.get(call)
         if gate is None:
             return None
-        ticket = await gate.admit(urgency)
+        ticket = await gate.admit(urgency, until)
         if gate.pace.budget is not None:
             self._memory.add(call, self._clock.wall())
         return ticket
@@ -190,9 +201,13 @@ class Lane:
         tally: Tally,
         facts: Mapping[str, Any],
         begin: Callable[[CallClass], None],
+        until: float = inf,
     ) -> Raw:
         """Admit, sign, write down, send, write down."""
-        ticket = await self.admit(call, urgency)
+        try:
+            ticket = await self.admit(call, urgency, until)
+        except TooLateError:
+            return NotSent("the deadline passed before its turn came")
         mark = Mark(written=lambda: begin(call))
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
@@ -244,6 +259,8 @@ class LanePort:
     urgency: Urgency
     tally: Tally
     facts: dict[str, Any]
+    until: float = inf
+    """Monotonic time past which nothing of it leaves any more."""
     begun: float | None = None
     """Monotonic time at which the first metered request was let through; None before."""
 
@@ -253,7 +270,9 @@ class LanePort:
 
     async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
         """Send one request as the lane's turn comes."""
-        return await self.lane.carry(call, self.urgency, build, self.tally, self.facts, self._begin)
+        return await self.lane.carry(
+            call, self.urgency, build, self.tally, self.facts, self._begin, self.until
+        )
 
     async def admit(self, call: CallClass) -> None:
         """Count one unit for something that is no HTTP request."""

@@ -56,6 +56,8 @@ class Track:
     message: str | None = None
     ghost_sightings: int = 0
     """Complete lists begun after its end that still hold it."""
+    doubted: bool = False
+    """Such a list contradicts its end, and the venue has not been asked about it since."""
 
     def apply(self, event: Event, now: float) -> None:
         """Take one step of the table."""
@@ -80,7 +82,7 @@ class Track:
             return
         self.describe(order)
         self.apply(Event.SEEN_END, now)
-        self.sighted = self.lingering = False
+        self.sighted = self.lingering = self.doubted = False
         self.ending = ending
         self.filled = self._last_word(order)
         self.confirmed_wall = self.confirmed_wall or wall
@@ -108,7 +110,7 @@ class Track:
         pending = order.status is OrderStatus.PENDING_CANCEL
         self.apply(Event.SEEN_PENDING if pending else Event.SEEN_LIVE, now)
         self.sighted, self.lingering = not pending, pending
-        self.lost = False
+        self.lost = self.doubted = False
 
     @property
     def outcome(self) -> Ending:
