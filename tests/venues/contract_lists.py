@@ -219,6 +219,19 @@ class ListContract(VenueGround[S]):
             assert len(plan.queries) <= pages
             assert pages <= 2 * len(plan.queries) + 2 * len(ended) // able.closed_page
 
+    async def test_the_ends_of_orders_that_are_weeks_apart_are_found(self) -> None:
+        async with self.stage() as stage:
+            if not stage.venue.capabilities.closed_page:
+                return
+            ages = (0.0, 1.0, 6.99, 7.0, 7.01, 13.99, 14.0, 29.5, 36.5, 63.0, 89.0)
+            keys = [self.place(stage.server, age=days * 86_400.0) for days in ages]
+            listed = await stage.listed()
+            for key in keys:
+                self.finish(stage.server, key, OrderStatus.FILLED)
+            plan = stage.venue.closed_plan([Touched(key, order) for key, order in listed.items()])
+            assert plan.covers == set(keys)
+            assert await self._closed(stage, plan.queries) == self.ended(stage.server)
+
     async def test_finished_orders_of_one_instant_do_not_keep_the_pages_going_for_ever(self) -> None:
         async with self.stage() as stage:
             if not stage.venue.capabilities.closed_page:

@@ -144,6 +144,24 @@ class TestRoxom(PracticeContract[Roxom]):
                 assert abs(order.created_at - self.order_of(stage.server, key).created) <= 1.0
                 assert order.price == self.order_of(stage.server, key).price
 
+    async def test_status_words_are_read_in_whatever_way_they_are_spelled(self) -> None:
+        async with self.stage() as stage:
+            key, other = self.place(stage.server, filled=True), self.place(stage.server)
+            stage.server.wording.words = {
+                "submitted": "SUBMITTED",
+                "partiallyfilled": "Partially-Filled",
+                "pendingcancel": "PENDING_CANCEL",
+                "cancelled": "CANCELED",
+                "partiallyfilledcancelled": "partially filled canceled",
+            }
+            assert facts_of(list((await stage.listed()).values())) == self.live(stage.server)
+            for one in (key, other):
+                answered(await stage.venue.cancel(one, stage.port))
+            assert facts_of(list((await stage.listed()).values())) == self.live(stage.server)
+            stage.clock.advance(5.0)
+            for one in (key, other):
+                await self.reads_as(stage, one, OrderStatus.CANCELED)
+
     async def test_prices_in_sats_are_asked_for_and_read_as_sats(self) -> None:
         async with self.stage(unit="sats") as stage:
             key = self.place(stage.server)
