@@ -6,7 +6,9 @@ import argparse
 import asyncio
 
 from cancel_tui.cli import render
+from cancel_tui.cli.interrupt import carried_out
 from cancel_tui.cli.kill import STATUS, report
+from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk, Slot
@@ -62,15 +64,16 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
             raw={"venue": [slot.name], "account": [options.account] if options.account else []},
         )
         kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
+        finished = True
         if sendable:
-            await desk.start(kill, render.scope_json(scope))
+            finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
         else:
             kill.names = (slot.name,)
             kill.locked[slot.name] = slot.error or _nowhere(keys)
         kill.finished_wall = desk.clock.wall()
         kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
         report(kill, as_json=options.json)
-        return STATUS[kill.verdict]
+        return STATUS[kill.verdict] if finished else INTERRUPTED
     finally:
         await desk.close()
 

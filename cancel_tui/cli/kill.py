@@ -9,6 +9,8 @@ from typing import TextIO
 
 from cancel_tui.cancels import Ending
 from cancel_tui.cli import render
+from cancel_tui.cli.interrupt import carried_out
+from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.session import UsageError, add_scope, duration, make_desk, scope_of, settings_of
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
@@ -61,11 +63,11 @@ async def _kill(options: argparse.Namespace, desk: Desk, scope: Scope) -> int:
         kill = desk.plan_kill(scope, deadline=options.deadline, hold=options.hold, reason=options.reason)
         watch = asyncio.create_task(_progress(kill))
         try:
-            await desk.start(kill, render.scope_json(scope))
+            finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
         finally:
             watch.cancel()
         report(kill, as_json=options.json)
-        return STATUS[kill.verdict]
+        return STATUS[kill.verdict] if finished else INTERRUPTED
     finally:
         await desk.close()
 

@@ -284,6 +284,16 @@ class Kill:
         for run in self.runs.values():
             run.release()
 
+    def stop(self, now: float) -> None:
+        """Start no new cancel from this moment on."""
+        for run in self.runs.values():
+            run.engine.deadline = min(run.engine.deadline, now)
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether a cancel is in flight anywhere."""
+        return any(run.engine.cancelling for run in self.runs.values())
+
     def tracks(self) -> list[Track]:
         """Every order that was touched or named, in the order in which they were met."""
         named = [Track(key, message="not found in any account; nothing was sent") for key in self.unfound]

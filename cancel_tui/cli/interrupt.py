@@ -1,0 +1,87 @@
+"""A kill in the shell that is interrupted: nothing new leaves; what is in flight is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cancel_tui.cli import render
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.kill import Kill
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_PATIENCE = 6.0
+"""Seconds for answers to cancels that are in flight; a second signal ends them."""
+
+
+async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
+    """Wait for a kill that was started; False where a signal ended it early."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (second if first.is_set() else first).set()
+
+    with _signals(signalled):
+        if not await _either(task, first):
+            return True
+        kill.stop(desk.clock.monotonic())
+        render.warn("interrupted: no new cancel leaves; waiting for the answers to those in flight")
+        drained = asyncio.create_task(_drained(kill))
+        await _either(drained, second)
+        drained.cancel()
+        task.cancel()
+        await asyncio.gather(task, drained, return_exceptions=True)
+    kill.finished_wall = desk.clock.wall()
+    await desk.journal.record("kill_interrupted", sync=True, kill=kill.kill_id, verdict=kill.verdict.value)
+    return False
+
+
+async def _either(task: asyncio.Task[Any], event: asyncio.Event) -> bool:
+    """Wait for a task or an event; whether the event came first. What the task raised is raised."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if task.done():
+        await task
+    return not task.done()
+
+
+async def _drained(kill: Kill) -> None:
+    """Until no cancel is in flight, or patience is at its end."""
+    changed = asyncio.Event()
+    kill.watchers.append(changed.set)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while kill.cancelling:
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        render.warn("some cancels are not answered yet")
+    finally:
+        kill.watchers.remove(changed.set)
+
+
+@contextmanager
+def _signals(handler: Callable[[], None]) -> Iterator[None]:
+    """While this lasts, the signals that would end the process call `handler`, where the platform can."""
+    loop = asyncio.get_running_loop()
+    taken: list[int] = []
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, handler)
+        except (NotImplementedError, RuntimeError, ValueError):
+            continue
+        taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)
