@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.console.lines import waiting
+from cancel_tui.console.lines import DOUBT, waiting
 from cancel_tui.desk.desk import VenueState
 from cancel_tui.desk.preview import VenuePreview, preview
 from cancel_tui.orders import OrderKey, Side
@@ -110,6 +110,6 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
         if len(wrapped) > rows:
             break
         rows -= len(wrapped)
-        text.append("! ", "bold yellow").append("\n  ".join(wrapped) + "\n")
+        text.append("! ", DOUBT).append("\n  ".join(wrapped) + "\n")
     text.rstrip()
     return text

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cancel_tui.cancels import Ending, Stage
-from cancel_tui.console.lines import ALARM, fitting, plural
+from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.track import Track
@@ -36,21 +36,24 @@ def venue_line(kill: Kill, name: VenueName, width: int) -> Text:
     if run is None:
         why = kill.locked.get(name)
         state = f"NOT ASKED: {literal(why, 200)}" if why else "opening …"
-        line.append("░" * size + "  ").append(state, "bold yellow")
+        line.append("░" * size + "  ").append(state, DOUBT)
         line.truncate(width, overflow="ellipsis")
         return line
     engine = run.engine
     tracks = list(engine.tracks.values())
     done = sum(track.stage.settled for track in tracks)
-    line.append("█" * size if engine.flat else bar(done, len(tracks), size))
+    if engine.flat:
+        line.append("█" * size, GOOD)
+    else:
+        line.append(bar(done, len(tracks), size), BUSY if kill.finished_wall is None else "red")
     line.append(f" {done:>5}/{len(tracks):<5} ")
     pieces = [(0, _state(kill, engine, done))]
     for rank, count, word, style in (
-        (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", "bold yellow"),
-        (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", "bold yellow"),
+        (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", DOUBT),
+        (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", DOUBT),
         (3, sum(track.outcome is Ending.FILLED for track in tracks), "filled", "bold"),
-        (4, sum(track.newcomer for track in tracks), "new", "bold yellow"),
-        (5, len(engine.unreadable), "unreadable", "bold yellow"),
+        (4, sum(track.newcomer for track in tracks), "new", DOUBT),
+        (5, len(engine.unreadable), "unreadable", DOUBT),
     ):
         if count:
             pieces.append((rank, Text(f"{count} {word}", style)))
@@ -59,7 +62,7 @@ def venue_line(kill: Kill, name: VenueName, width: int) -> Text:
     line.append_text(told)
     room -= cell_len(told.plain) + 2
     if engine.error and engine.verdict is not Verdict.FLAT and room >= _SHORTEST_ERROR:
-        error = Text(literal(engine.error, 200), "yellow")
+        error = Text(literal(engine.error, 200), DOUBT)
         error.truncate(room, overflow="ellipsis")
         line.append("  ").append_text(error)
     return line
@@ -69,7 +72,7 @@ def _state(kill: Kill, engine: Engine, done: int) -> Text:
     if engine.verdict is Verdict.FLAT:
         took = (engine.first_flat_at or engine.started) - engine.started
         held = ", holding" if engine.hold > 0 and kill.finished_wall is None else ""
-        return Text(f"FLAT {took:.1f} s{held}", "bold green")
+        return Text(f"FLAT {took:.1f} s{held}", f"bold {GOOD}")
     if kill.finished_wall is not None:
         return Text("NOT FLAT" if engine.verdict is Verdict.NOT_FLAT else "NOT PROVEN", ALARM)
     if not engine.tracks and (not engine.passes or engine.error):
@@ -99,8 +102,8 @@ def counts(kill: Kill, width: int) -> Text:
             (3, "gone", ends[Ending.GONE], ""),
             (2, "sent", stages[Stage.SENT], ""),
             (2, "accepted", stages[Stage.ACCEPTED], ""),
-            (0, "unknown", stages[Stage.UNKNOWN], "bold yellow"),
-            (0, "refused", stages[Stage.REFUSED], "bold yellow"),
+            (0, "unknown", stages[Stage.UNKNOWN], DOUBT),
+            (0, "refused", stages[Stage.REFUSED], DOUBT),
             (0, "waiting", stages[Stage.WANTED], "bold"),
         )
         if count or word == "canceled"
@@ -116,7 +119,7 @@ def verdict(kill: Kill, seconds: float | None, withdrawn: int) -> Text:
     if kill.finished_wall is None:
         flat = bool(kill.runs) and not kill.locked and all(run.engine.flat for run in kill.runs.values())
         if kill.holding and flat:
-            return Text("H O L D I N G   F L A T", "bold green", justify="center")
+            return Text("H O L D I N G   F L A T", f"bold {GOOD}", justify="center")
         return Text("N O T   F L A T   Y E T", "bold", justify="center")
     if withdrawn:
         text = Text(" F L A T   W I T H D R A W N ", ALARM, justify="center")
@@ -125,16 +128,16 @@ def verdict(kill: Kill, seconds: float | None, withdrawn: int) -> Text:
         took = f"   {_flat_after(kill):.1f} s"
         spots = [f"{one.venue} {', '.join(one.blind_spots)}" for one in kill.results() if one.blind_spots]
         if not spots:
-            return Text(f"F L A T{took}", "bold green", justify="center")
-        text = Text(f"F L A T{took}   E X C E P T   ", "bold green", justify="center")
-        return text.append(literal("; ".join(spots), 300), "bold yellow")
+            return Text(f"F L A T{took}", f"bold {GOOD}", justify="center")
+        text = Text(f"F L A T{took}   E X C E P T   ", f"bold {GOOD}", justify="center")
+        return text.append(literal("; ".join(spots), 300), DOUBT)
     if kill.verdict is Verdict.NOT_FLAT:
         live = sum(track.outcome is Ending.OPEN for track in kill.tracks())
         where = [name for name, run in kill.runs.items() if run.engine.verdict is Verdict.NOT_FLAT]
         text = Text(f" N O T   F L A T   {live} still live ", ALARM, justify="center")
         return text.append("\non " + ", ".join(where), "bold")
     text = Text(" N O T   P R O V E N ", ALARM, justify="center")
-    return text.append("\n" + literal("; ".join(_doubts(kill)), 400), "bold yellow")
+    return text.append("\n" + literal("; ".join(_doubts(kill)), 400), DOUBT)
 
 
 def _flat_after(kill: Kill) -> float:

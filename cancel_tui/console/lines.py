@@ -21,13 +21,15 @@ from cancel_tui.text import literal
 
 MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on yellow", "LIVE": "bold white on dark_red"}
 """Practice, test and live cannot be confused: another word, another ground."""
+GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
+"""Proven, doubtful, under way."""
 ALARM = "bold white on red"
 """What needs a hand now."""
 _SHAPES = {
-    VenueState.LIVE: ("●", "green"),
-    VenueState.STALE: ("▲", "bold yellow"),
+    VenueState.LIVE: ("●", GOOD),
+    VenueState.STALE: ("▲", DOUBT),
     VenueState.DOWN: ("✖", "bold red"),
-    VenueState.LOCKED: ("◌", "bold yellow"),
+    VenueState.LOCKED: ("◌", DOUBT),
     VenueState.REFUSED: ("⊘", "bold red"),
 }
 _WAITING = ("○", "dim")
@@ -64,11 +66,11 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
     pieces.append((5, Text(sides)))
     pieces.append((4, Text(f"FLYING {ledger.flying}", "bold" if ledger.flying else "dim")))
     if ledger.unknown:
-        pieces.append((2, Text(f"UNKNOWN {ledger.unknown}", "bold yellow")))
+        pieces.append((2, Text(f"UNKNOWN {ledger.unknown}", DOUBT)))
     if desk.journal.trouble:
         pieces.append((2, Text("JOURNAL!", "bold red")))
     if lag:
-        pieces.append((3, Text(f"LAG {lag:.1f}s", "bold yellow")))
+        pieces.append((3, Text(f"LAG {lag:.1f}s", DOUBT)))
     room = width - cell_len(left.plain) - 1
     right = fitting(pieces, room)
     clock = Text(f"  {(iso(desk.clock.wall()) or '')[11:19]} UTC")
@@ -145,10 +147,15 @@ def _chip(ledger: Ledger, slot: Slot, now: float) -> Text:
         chip.append(f" {state.value.upper()}", style)
     if slot.listed_at is not None:
         chip.append(f" {age_text(now - slot.listed_at)}", "dim" if state is VenueState.LIVE else style)
-        if any(part.past for part in slot.parts):
+        if any(part.past for part in slot.parts) and not _full_is_new(slot):
             full = "never" if slot.full_at is None else age_text(now - slot.full_at)
             chip.append(f" full {full}", "dim")
     return chip
+
+
+def _full_is_new(slot: Slot) -> bool:
+    """Whether the last full list is about as young as the newest one, so that one age says both."""
+    return slot.listed_at is not None and slot.full_at is not None and slot.listed_at - slot.full_at < 5
 
 
 def detail(order: Order | None, message: str | None, width: int) -> Text:
@@ -159,7 +166,7 @@ def detail(order: Order | None, message: str | None, width: int) -> Text:
     words.append(f"{plain(order.quantity) or '?'} @ {plain(order.price or order.trigger_price) or 'market'}")
     line = Text(literal(" ".join(words)), no_wrap=True)
     if message:
-        line.append(f"   {literal(message, 200)}", "yellow")
+        line.append(f"   {literal(message, 200)}", DOUBT)
     line.append(f"   id {literal(order.key.shown_id, 40)}", "dim")
     if order.venue_status is not None:
         line.append(f"   {literal(order.venue_status.raw, 30)} at the venue", "dim")

@@ -15,6 +15,7 @@ from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
 
+_TROUBLE = (Stage.UNKNOWN, Stage.REFUSED)
 _SINGLY = 5
 """Lines about single orders of a kill that one look may bring; more are counted."""
 
@@ -77,7 +78,7 @@ class News:
                 (kill.kill_id, track.key)
             ) != mark:
                 self._orders[kill.kill_id, track.key] = mark
-                if track.stage.settled or track.message:
+                if track.stage.settled or (track.message and track.stage in _TROUBLE):
                     changed.append(track)
         return changed
 
@@ -123,12 +124,14 @@ def _sentence(track: Track) -> str:
     words = f"{track.key.venue} …{track.key.shown_id[-6:]} {symbol}".rstrip()
     if not track.stage.settled:
         return f"{words} {track.stage.value}: {track.message}"
-    told = f"{words} {track.outcome.value}"
+    filled = plain(track.filled) if track.filled else None
+    if track.outcome is Ending.FILLED:
+        told = f"{words} FILLED {filled or ''}".rstrip() + " before its cancel"
+    else:
+        told = f"{words} {track.outcome.value}"
     if seconds := took(track):
         told += f" in {seconds}"
-    if track.filled and track.outcome is not Ending.FILLED:
+    if filled and track.outcome is not Ending.FILLED:
         of = f" of {plain(order.quantity)}" if order and order.quantity else ""
-        told += f", {plain(track.filled)}{of} had filled"
-    elif track.filled:
-        told += f", {plain(track.filled)}, before its cancel"
+        told += f", {filled}{of} had filled"
     return told + (f": {track.message}" if track.message else "")

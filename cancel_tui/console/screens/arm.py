@@ -183,11 +183,11 @@ class ArmScreen(DeskScreen):
             return Text("READ-ONLY: nothing that cancels will run", "bold reverse")
         if self.lapsed:
             chord = app.keymap.hints(Where.EVERYWHERE)[0][0]
-            return Text(f"LAPSED: nothing was sent; {chord} arms again", "bold yellow")
+            return Text(f"LAPSED: nothing was sent; {chord} arms again", lines.DOUBT)
         told = ("Type ", ": ") if short else ("Type  ", "  and press Enter:  ")
         word = Text.assemble(told[0], (guard.word, "bold reverse"), told[1], (guard.typed, "bold"), "▌")
         if self._note:
-            word.append(f"  {self._note}", "bold yellow")
+            word.append(f"  {self._note}", lines.DOUBT)
         return word
 
     def _preview(self, found: list[VenuePreview], room: int, width: int) -> Text:
