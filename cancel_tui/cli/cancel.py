@@ -53,7 +53,7 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
     try:
         await desk.open([slot.name])
         known: dict[str, Order] = {}
-        if per_account and slot.venue is not None:
+        if per_account and slot.venue is not None and options.account is None:
             await desk.list_venue(slot, Urgency.KILL, deep=True)
             known = _known(slot)
         keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]

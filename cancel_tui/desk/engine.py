@@ -15,7 +15,7 @@ from cancel_tui.cancels import Event, Stage
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.desk.proof import PartReading, Proof
 from cancel_tui.desk.track import Track, plan
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, VenueName
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, VenueName
 from cancel_tui.scope import Match, Scope
 from cancel_tui.venues.base import (
     CallClass,
@@ -180,6 +180,8 @@ class Engine:
         self._resend: set[OrderKey] = set()
         self._read_times: list[float] = []
         self._stalls: list[float] = []
+        self._in_doubt: set[OrderKey] = set()
+        self._looked: dict[OrderKey, float] = {}
         self._want_natives()
         for key in self.aim.scope.keys or ():
             if key.venue == self.venue:
@@ -424,8 +426,10 @@ class Engine:
         return budget.count - len(self._read_times)
 
     def _closed_candidates(self, pending: Sequence[Track]) -> list[Track]:
-        if not self.capabilities.closed_page or self.aim.by_id:
+        if not self.capabilities.closed_page:
             return []
+        if self.aim.by_id:
+            return [one for one in pending if one.key in self._in_doubt]
         return [one for one in pending if self._closed_misses.get(one.key, 0) < _CLOSED_MISSES]
 
     def _closed_waits(self, pending: Sequence[Track], now: float) -> bool:
@@ -437,7 +441,8 @@ class Engine:
             return []
         touched = tuple(Touched(one.key, one.order) for one in self._closed_candidates(pending))
         left = self._status_left(now) if self.capabilities.read_order else 0.0
-        if len(touched) <= min(2, left):
+        doubts = any(one.key in self._in_doubt for one in touched)
+        if len(touched) <= min(2, left) and not doubts:
             return []
         if not touched or self.closed_planner is None:
             return []
@@ -445,7 +450,9 @@ class Engine:
         page = self.capabilities.closed_page or 1
         calls = max(len(found.queries), -(-len(found.covers) // page))
         # Reading each is as cheap, and tells more surely; but not where it would have to wait for budget.
-        if not found.covers or calls >= len(found.covers) <= left:
+        if not found.covers or (calls >= len(found.covers) <= left and not doubts):
+            self._looked.update(dict.fromkeys(self._in_doubt, now))
+            self._in_doubt.clear()
             return []
         self._closed_flying = True
         return [ReadClosed(tuple(one for one in touched if one.key in found.covers), found)]
@@ -786,6 +793,11 @@ class Engine:
             elif order.status.terminal:
                 track.read_back = True
                 track.end(order, now, wall)
+            elif self._ambiguous(track, order, begun):
+                track.describe(order)
+                self._in_doubt.add(key)
+                self._closed_at = min(self._closed_at, now)
+                track.next_read = now + 1.0
             else:
                 self._read_live(track, order, begun, now)
         elif isinstance(outcome, Refused) and outcome.reason is Reason.NOT_FOUND:
@@ -797,6 +809,17 @@ class Engine:
             track.next_read = now + max(_pause(outcome, track.reads + 1), 0.5)
             track.reads += 1
         self._conclude(now, wall)
+
+    def _ambiguous(self, track: Track, order: Order, begun: float) -> bool:
+        """Whether `partly executed` may be the end of a cancelled order: some venues use the word for both.
+
+        Where finished orders can be listed those are looked at first, once for each cancel.
+        """
+        if order.status is not OrderStatus.PARTIALLY_FILLED or track.ended_at is None:
+            return False
+        if not self.capabilities.closed_page or begun < track.ended_at:
+            return False
+        return self._looked.get(track.key, -inf) < track.ended_at
 
     def _read_live(self, track: Track, order: Order, begun: float, now: float) -> None:
         if track.stage.settled:
@@ -822,6 +845,7 @@ class Engine:
             track = self.tracks.get(order.key)
             if track is not None and order.status.terminal and track.stage is not Stage.SENT:
                 self._observe(order)
+                track.read_back = True
                 track.end(order, now, wall)
 
     def took_closed(
@@ -840,9 +864,13 @@ class Engine:
         for touched in action.touched:
             track = self.tracks[touched.key]
             order = ends.get(touched.key)
+            self._in_doubt.discard(touched.key)
+            if isinstance(outcome, Answered):
+                self._looked[touched.key] = now
             if order is not None:
                 self._observe(order)
             if order is not None and order.status.terminal:
+                track.read_back = True
                 track.end(order, now, wall)
             elif not track.stage.settled:
                 missed += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import inf
 
@@ -36,6 +37,7 @@ from cancel_tui.venues.base import (
     CancelAck,
     CancelAllAck,
     Capabilities,
+    ClosedPage,
     ClosedPlan,
     ClosedQuery,
     Part,
@@ -276,6 +278,49 @@ def test_a_cancel_all_that_took_nothing_is_sent_again_in_the_venues_spelling() -
     listed(it, 0.0, order("1"))
     acknowledge(it, 0.1, symbol="aaa")
     assert SendNative("AAA") in it.next(0.2)
+
+
+# ------------------------------------------------------------------ words that mean two things
+
+
+def one_window(touched: Sequence[Touched]) -> ClosedPlan:
+    return ClosedPlan((ClosedQuery(),), frozenset(one.key for one in touched))
+
+
+def partly(status: OrderStatus) -> Order:
+    return replace(order("1", status), filled=Decimal("0.5"))
+
+
+def read_as_partly_executed(it: Engine) -> ReadClosed:
+    """The order was cancelled after a part fill, and is read back with the word that live ones have too."""
+    named = key("1")
+    cancel_of(it, named, Answered(CancelAck(order("1", OrderStatus.PENDING_CANCEL))))
+    assert ReadOrder(named) in it.next(0.5)
+    it.took_read(named, Answered(partly(OrderStatus.PARTIALLY_FILLED)), 0.5, 0.6, WALL)
+    found = [one for one in it.next(0.7) if isinstance(one, ReadClosed)]
+    assert found, "finished orders are looked at before it counts as live"
+    return found[0]
+
+
+def test_a_part_fill_that_was_cancelled_is_an_end_where_the_finished_orders_say_so() -> None:
+    it = engine(capable(closed=50), Scope(keys=frozenset({key("1")})), by_id=True)
+    it.closed_planner = one_window
+    look = read_as_partly_executed(it)
+    rows = (partly(OrderStatus.CANCELED),)
+    it.took_closed(look, Answered(ClosedPage(rows)), rows, 0.8, WALL)
+    assert it.next(0.9) == []
+    assert it.verdict is Verdict.FLAT
+    assert it.tracks[key("1")].filled == Decimal("0.5")
+
+
+def test_a_part_fill_that_no_finished_order_tells_of_is_live_and_cancelled_again() -> None:
+    it = engine(capable(closed=50), Scope(keys=frozenset({key("1")})), by_id=True)
+    it.closed_planner = one_window
+    look = read_as_partly_executed(it)
+    it.took_closed(look, Answered(ClosedPage(())), (), 0.8, WALL)
+    assert ReadOrder(key("1")) in it.next(2.0)
+    it.took_read(key("1"), Answered(partly(OrderStatus.PARTIALLY_FILLED)), 2.0, 2.1, WALL)
+    assert SendCancel(key("1")) in it.next(10.0)
 
 
 # ------------------------------------------------------------------ budgets
