@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from cancel_tui.console import leaving, output
+from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where
 from cancel_tui.console.export import write_report
 from cancel_tui.console.ledger import Ledger
@@ -31,8 +32,9 @@ from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
-from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.desk import Desk, Slot
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import scope_json
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import place_of
@@ -111,12 +113,22 @@ class CancelApp(App[int], inherit_bindings=False):
         """Paint first; the venues fill in as they answer."""
         output.never_wait(self)
         self.set_class(self.ascii_only, "ascii")
-        self.desk.spawn(self._open())
+        self.desk.watch()
+        for slot in self.desk.slots.values():
+            self.desk.spawn(self._open(slot))
         self.set_interval(1 / FRAMES, self._frame)
 
-    async def _open(self) -> None:
-        self.desk.watch()
-        await self.desk.open()
+    async def _open(self, slot: Slot) -> None:
+        """Each venue on its own: its orders are shown as soon as its keys are there, whatever others do."""
+        try:
+            await self.desk.open([slot.name])
+        except Exception as error:
+            # Neither its text nor its traceback: either could hold a key.
+            slot.error = f"internal fault ({type(error).__name__})"
+            self.desk.journal.note("fault", venue=slot.name, where=place_of(error), what=type(error).__name__)
+            self.desk.changed()
+            return
+        await self.desk.list_venue(slot, Urgency.POLL, deep=False)
 
     def _frame(self) -> None:
         """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""
@@ -289,18 +301,10 @@ class CancelApp(App[int], inherit_bindings=False):
         known = self._described(scope.keys) if scope.keys else []
         kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known)
         self.desk.start(kill, {**scope_json(scope), "operator": self.operator})
-        self.say(f"KILL {kill.kill_id[:6]}: {self.scope_words(scope)}")
+        self.say(f"KILL {kill.kill_id[:6]}: {scope_words(scope)}")
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(BoardScreen(kill))
-
-    def scope_words(self, scope: Scope) -> str:
-        """A scope for a title."""
-        words = [value for values in scope.raw.values() for value in values]
-        text = "everything" if not words else "everything in " + ", ".join(words)
-        if scope.keys is not None:
-            text = plural(len(scope.keys), "chosen order")
-        return literal(text, 60) + (", protective orders kept" if scope.keep_protective else "")
 
     def export(self, kill: Kill) -> None:
         """Write the report of a kill to a file, off the event loop."""

@@ -16,6 +16,9 @@ from cancel_tui.orders import OrderKey, Side
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
 
+EVERYTHING = "everything"
+"""What a scope without limits is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -23,6 +26,16 @@ class Choice:
 
     marked: frozenset[OrderKey]
     shown: frozenset[OrderKey]
+
+
+def scope_words(scope: Scope) -> str:
+    """A scope for a title."""
+    words = [value for values in scope.raw.values() for value in values]
+    if scope.keys is not None:
+        words = ["chosen orders only"]
+    if scope.keep_protective:
+        words.append("protective kept")
+    return literal(", ".join(words), 60) if words else EVERYTHING
 
 
 def preview_of(ledger: Ledger, scope: Scope) -> list[VenuePreview]:

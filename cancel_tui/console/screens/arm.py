@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from cancel_tui.console import lines
-from cancel_tui.console.arming import Choice, narrowed, preview_of, warnings
+from cancel_tui.console.arming import EVERYTHING, Choice, narrowed, preview_of, scope_words, warnings
 from cancel_tui.console.commands import Where
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
@@ -53,6 +53,11 @@ class ArmScreen(DeskScreen):
     def scope(self) -> Scope:
         """What the word would fire at."""
         return self._scope
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first frame stands, so that keys count."""
+        return self._guard is not None and self._guard.painted is not None
 
     @property
     def lapsed(self) -> bool:
@@ -167,9 +172,9 @@ class ArmScreen(DeskScreen):
         slots = [slot for slot in app.desk.slots.values() if self._scope.venue_in(slot.name)]
         doubt = "" if all(slot.complete for slot in slots) else "?"
         words = f"cancel {total}{doubt} order{'s' * (total != 1)} on {lines.plural(len(found), 'venue')}"
-        if self._hold:
-            words += ", hold flat"
-        words += f": {app.scope_words(self._scope)}"
+        narrow = scope_words(self._scope)
+        words += "" if narrow == EVERYTHING else f": {narrow}"
+        words += ", hold flat" if self._hold else ""
         left = Text.assemble(lines.mode_mark(app.desk), (" ARMED  ", "bold"), (words, "bold"))
         if guard is None or self.lapsed:
             return lines.spread(left, Text("LAPSED", "bold reverse"), width)

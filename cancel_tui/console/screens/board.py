@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from cancel_tui.console import board_lines, lines
+from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import Where
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.details import DetailScreen
@@ -37,7 +38,7 @@ class BoardScreen(DeskScreen):
         app, kill, width = self.console_app, self.kill, self.size.width
         seconds = (kill.finished_wall or app.desk.clock.wall()) - kill.started_wall
         title = Text.assemble(lines.mode_mark(app.desk), (f" KILL {kill.kill_id[:6]}", "bold"))
-        title.append(f"  {app.scope_words(kill.scope)}   by {app.operator}")
+        title.append(f"  {scope_words(kill.scope)}   by {app.operator}")
         elapsed = Text(f"{int(seconds) // 60:02d}:{seconds % 60:04.1f}", "bold")
         self.show("title", lines.spread(title, elapsed, width))
         self.show("banner", Text(f" {app.notice} ", "bold reverse"), when=bool(app.notice))

@@ -47,6 +47,11 @@ class ConfirmScreen(DeskScreen):
     def _first_frame(self) -> None:
         self._painted = self.console_app.event_time()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the first frame has stood long enough to be read, so that keys count."""
+        return self._painted is not None and self.console_app.event_time() > self._painted + SETTLE
+
     def paint(self) -> None:
         """Draw the question and as many of the orders as there is room for."""
         title = Text.assemble(lines.mode_mark(self.console_app.desk), (f" {self._question}", "bold"))
