@@ -60,7 +60,7 @@ async def stage(
     cluster = Cluster(orders, clock=clock, **plan)
     await cluster.start()
     text = "".join(
-        block + extra + "\n"
+        f"{block.rstrip()}\n{extra}\n"
         for block in cluster.configuration().split("\n\n")
         if only is None or f"[venues.{only}]" in block
     )
