@@ -12,7 +12,6 @@ from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
 
@@ -157,30 +156,20 @@ def _doubts(kill: Kill) -> list[str]:
 
 
 def latencies(kill: Kill) -> str:
-    """How long the venues took to answer and to end orders, once the kill is over; empty before."""
+    """How long after the word the venues answered and the orders ended, once it is over; empty before."""
     if kill.finished_wall is None:
         return ""
     tracks = kill.tracks()
     words = []
-    for word, took in (("answered", map(_answered, tracks)), ("ended", map(_ended, tracks))):
-        known = [seconds for seconds in took if seconds is not None]
-        if known:
-            words.append(f"{word} in {_span(median(known))}, slowest {_span(max(known))}")
-    return "   ".join([plural(len(tracks), "order"), *words])
-
-
-def _answered(track: Track) -> float | None:
-    """Seconds from the last request to its answer; None where either is missing."""
-    if track.sent_at is None or track.ended_at is None or track.ended_at < track.sent_at:
-        return None
-    return track.ended_at - track.sent_at
-
-
-def _ended(track: Track) -> float | None:
-    """Seconds from the last request to the venue's word for the end."""
-    if track.sent_at is None or track.stage is not Stage.ENDED:
-        return None
-    return max(0.0, track.since - track.sent_at)
+    for word, walls in (
+        ("answered", [track.acknowledged_wall for track in tracks]),
+        ("ended", [track.confirmed_wall for track in tracks]),
+    ):
+        took = [wall - kill.started_wall for wall in walls if wall is not None]
+        if took:
+            words.append(f"{word} {_span(median(took))}, slowest {_span(max(took))}")
+    told = plural(len(tracks), "order")
+    return f"{told}, after Enter: {'; '.join(words)}" if words else told
 
 
 def _span(seconds: float) -> str:

@@ -34,12 +34,26 @@ class Line(Static):
     def say(self, text: Text) -> None:
         """Show a text; the same text again costs nothing."""
         if self._ascii_only:
-            text = in_ascii(text)
+            text = self._cut(in_ascii(text))
         said = self._said
         if said is not None and said == text and said.style == text.style and said.justify == text.justify:
             return
         self._said = text
         self.update(text)
+
+    def _cut(self, text: Text) -> Text:
+        """Lines that are too long end in an ASCII sign; the toolkit would end them in another one."""
+        width = self.size.width
+        if self.styles.text_wrap != "nowrap" or width < 1:
+            return text
+        kept = []
+        for line in text.split("\n", allow_blank=True):
+            if len(line.plain) > width:
+                line = Text.assemble(line[: width - 1], "~")
+            kept.append(line)
+        shown = Text("\n", text.style, justify=text.justify).join(kept)
+        shown.justify = text.justify
+        return shown
 
     @property
     def said(self) -> str:

@@ -134,6 +134,11 @@ class Ground:
         """How many requests of a method the venue has seen."""
         return sum(one.startswith(f"{method} ") for one in self.cluster.named(venue).seen)
 
+    def ledger_flying(self) -> int:
+        """Cancels in flight, as of now."""
+        self.app.ledger.refresh()
+        return self.app.ledger.flying
+
     @property
     def kills(self) -> list[Kill]:
         return [kill for kill in self.desk.kills if not kill.by_id]
