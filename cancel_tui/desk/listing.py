@@ -1,0 +1,200 @@
+"""The lists of one venue: when to make a pass, and what it says of the orders. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+
+from cancel_tui.cancels import Stage
+from cancel_tui.desk.actions import GHOSTS, PATIENCE, pause
+from cancel_tui.desk.endings import Endings
+from cancel_tui.desk.pacing import backoff
+from cancel_tui.desk.proof import PartReading
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import Order, OrderKey
+from cancel_tui.scope import Match
+from cancel_tui.venues.base import Part, PartList, Parts
+from cancel_tui.venues.outcome import Answered, Failure, Outcome
+
+
+class Listing(Endings):
+    """Makes passes and takes what they bring."""
+
+    def _list_due(self, now: float) -> bool:
+        if self._listing or now < self._list_at or not self._lists_needed:
+            return False
+        if self._final_begun is not None and self._final_listed:
+            return False
+        if self.done(now) or self._unauthorised >= 3:
+            return False
+        # Scarce lists are not spent while reading the ends can still tell more for less.
+        return not (
+            self.passes
+            and self._scarce
+            and self._final_begun is None
+            and not self.cancelling
+            and self._ends_readable
+            and now - self._list_at < PATIENCE
+            and not any(track.sighted for track in self.tracks.values())
+        )
+
+    def took_parts(self, parts: Parts) -> tuple[Part, ...]:
+        """The venue said what a complete list consists of; which of it this pass has to read."""
+        self.parts = parts.parts
+        self.blind_spots |= set(parts.blind_spots)
+        self.seen_accounts |= {account.casefold() for account in parts.accounts}
+        wanted = self.proof.wanted(parts.parts, self.last_cancel)
+        if self._unauthorised:
+            # One request tells whether the key is accepted again; many would only spend the budget.
+            return wanted[:1]
+        if self._scarce and not self.passes and self.native_usable:
+            # Past windows that are read while the cancel-all is at work would all have to be read again.
+            return tuple(part for part in wanted if not part.past)
+        return wanted
+
+    def took_list(
+        self,
+        begun: float,
+        outcomes: Mapping[str, tuple[float, Outcome[PartList]]],
+        failure: Failure | None,
+        now: float,
+        wall: float,
+    ) -> None:
+        """What came of one pass: per part when it was begun and what it brought; `failure` without parts."""
+        self._listing = False
+        self.passes += 1
+        failed = failure
+        readings: dict[str, PartReading] = {}
+        note: str | None = None
+        listed: set[OrderKey] = set()
+        unreadable: dict[OrderKey, Order] = {}
+        for part_id, (part_begun, outcome) in outcomes.items():
+            if not isinstance(outcome, Answered):
+                failed = outcome
+                continue
+            found = outcome.value
+            self.blind_spots |= set(found.blind_spots)
+            note = note or found.note
+            scoped = self._take_orders(found.orders, part_begun, now, wall, listed, unreadable)
+            readings[part_id] = PartReading(part_begun, found.complete, scoped)
+        whole = failed is None and set(readings) >= {
+            part.id for part in self.proof.wanted(self.parts, self.last_cancel)
+        }
+        self.unreadable = unreadable if whole else {**self.unreadable, **unreadable}
+        if failure is None:
+            empty = self.proof.absorb(self.parts, begun, readings, self.last_cancel)
+        else:
+            empty = False
+            self.proof.streak.clear()
+        if whole and all(one.complete for one in readings.values()):
+            self.complete_passes += 1
+            self._missing(begun, listed)
+        self._note_stall(begun, whole=whole, listed=bool(listed))
+        self._note(failed if failed is not None else Answered(None))
+        if failed is None and note:
+            self.error = f"the list is incomplete: {note}"
+        self._after_pass(begun, now, empty=empty, failed=failed, listed=bool(listed))
+        self._conclude(now, wall)
+
+    def _take_orders(
+        self,
+        orders: Iterable[Order],
+        begun: float,
+        now: float,
+        wall: float,
+        listed: set[OrderKey],
+        unreadable: dict[OrderKey, Order],
+    ) -> bool:
+        scoped = False
+        for order in orders:
+            self._observe(order)
+            track = self.tracks.get(order.key)
+            if order.status.terminal:
+                # A finished order in a list of open ones is the venue's word for its end.
+                if track is not None:
+                    track.end(order, now, wall)
+                continue
+            match = self.aim.scope.match(order, self.capabilities.lacks)
+            if match is Match.UNREADABLE and track is None:
+                unreadable[order.key] = order
+                scoped = True
+                continue
+            if match is Match.NO and track is None:
+                continue
+            scoped = True
+            listed.add(order.key)
+            self._see(order, begun, now)
+        return scoped
+
+    def _see(self, order: Order, begun: float, now: float) -> None:
+        track = self.tracks.get(order.key)
+        if track is None:
+            track = self.tracks[order.key] = Track(order.key, since=now)
+            track.newcomer = self.complete_passes > 0
+            if self.first_flat_at is not None and self.flat_at is None and self.expired(now):
+                self.deadline = now + (self.aim.deadline - self.started)
+        if track.stage.settled:
+            self._ghost(track, order, begun, now)
+            return
+        was = track.stage
+        track.see(order, begun, now)
+        if track.stage is Stage.WANTED and was is Stage.ACCEPTED:
+            # Accepted, yet listed as if nothing had happened: most likely a list that lags.
+            track.next_try = max(track.next_try, now + backoff(track.attempts, 1.0))
+
+    def _ghost(self, track: Track, order: Order, begun: float, now: float) -> None:
+        """An order that is over, by the venue's word or by proof, stands in a later list."""
+        if begun <= (track.ended_at or -inf) or begun <= track.since:
+            return
+        track.ghost_sightings += 1
+        readable = self.capabilities.read_order
+        if track.stage is Stage.GONE or track.ghost_sightings >= (GHOSTS if readable else 2):
+            track.ghost_sightings = 0
+            track.see(order, begun, now)
+        elif readable:
+            track.doubted, track.read_back = True, False
+            track.next_read = now
+
+    def _missing(self, begun: float, listed: set[OrderKey]) -> None:
+        """Orders that a complete list no longer shows are not cancelled again on old evidence."""
+        if self.aim.by_id:
+            return
+        for track in self.tracks.values():
+            if self._unlisted(track.key):
+                continue
+            if track.key in listed or begun < (track.ended_at or track.since):
+                continue
+            track.lingering = False
+            if track.stage is Stage.WANTED:
+                track.sighted = False
+
+    def _note_stall(self, begun: float, *, whole: bool, listed: bool) -> None:
+        """Remember complete passes in which nothing was left but what may not be touched."""
+        if not whole or listed or not self.unreadable or begun <= self.last_cancel:
+            self._stalls.clear()
+        else:
+            self._stalls.append(begun)
+
+    def _after_pass(
+        self, begun: float, now: float, *, empty: bool, failed: Failure | None, listed: bool
+    ) -> None:
+        if self._final_begun is not None and begun >= self._final_begun:
+            self._final_listed = True
+        if failed is not None:
+            self._list_failures += 1
+            self._list_at = now + pause(failed, self._list_failures)
+            return
+        self._list_failures = 0
+        if empty:
+            self._empty_wait = 0
+            self._list_at = self.proof.next_pass(self.last_cancel) or now
+            if self.proof.flat(self.last_cancel):
+                # The lists have proven their part; what follows is the watch for newcomers.
+                self._list_at = now + max(self.aim.list_interval, self.aim.settle)
+        elif listed or self.tracks:
+            self._empty_wait += 1
+            first, longest = (1.5, 6.0) if self._scarce else (0.25, 2.0)
+            self._list_at = max(begun, now) + backoff(self._empty_wait, first, longest)
+        else:
+            self._list_at = now + self.aim.settle
+        self._again_natively(now)

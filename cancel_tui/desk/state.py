@@ -1,0 +1,186 @@
+"""What an engine knows: the state that its layers share. Pure; all times are values that are handed in.
+
+The engine is built in layers, one idea each: this state, the cancels (`cancelling`), the ends of orders
+(`endings`), the lists (`listing`), and on top what may be done next and the verdict (`engine`). A layer calls
+only what lies below it, and the two questions that the top answers for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from cancel_tui.cancels import Stage
+from cancel_tui.desk.actions import Aim
+from cancel_tui.desk.proof import Proof
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.venues.base import CallClass, Capabilities, ClosedPlan, Part, Touched
+from cancel_tui.venues.outcome import (
+    Answered,
+    NotSent,
+    Reason,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unauthorised,
+    describe,
+)
+
+
+@dataclass(slots=True)
+class Native:
+    """The state of one native cancel-all."""
+
+    symbol: str | None
+    flying: bool = False
+    wanted: bool = True
+    answered: bool = False
+    attempts: int = 0
+    next_try: float = 0.0
+    named: bool = False
+    """An answer to it named orders: the venue understands this spelling."""
+    reach: tuple[OrderKey, ...] = ()
+    """Orders that were known when it left."""
+
+
+@dataclass
+class KillState(ABC):
+    """One venue's part of a kill. All times are monotonic seconds unless they are named `wall`."""
+
+    venue: VenueName
+    capabilities: Capabilities
+    aim: Aim
+    started: float
+    tracks: dict[OrderKey, Track] = field(default_factory=dict)
+    unreadable: dict[OrderKey, Order] = field(default_factory=dict)
+    """Orders whose scope cannot be read, as the last list showed them: named, never touched."""
+    seen_symbols: set[str] = field(default_factory=set)
+    seen_accounts: set[str] = field(default_factory=set)
+    seen_exchanges: set[str] = field(default_factory=set)
+    """Case-folded values that occurred in any order, for `unmatched`."""
+    blind_spots: set[str] = field(default_factory=set)
+    error: str | None = None
+    """The last trouble, in one line; None while all is well."""
+    passes: int = 0
+    complete_passes: int = 0
+    closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
+    """The adapter's `closed_plan`, handed in by the runner."""
+
+    def __post_init__(self) -> None:
+        self.proof = Proof(self.aim.settle)
+        self.deadline = self.aim.deadline
+        self.hold = self.aim.hold
+        self.parts: tuple[Part, ...] = ()
+        self.last_cancel = -inf
+        self.flat_at: float | None = None
+        self.first_flat_at: float | None = None
+        self.reopened = 0
+        self._natives: dict[str | None, Native] = {}
+        self._cancels_flying: set[OrderKey] = set()
+        self._reads_flying: set[OrderKey] = set()
+        self._closed_flying = False
+        self._listing = False
+        self._list_at = self.started
+        self._list_failures = 0
+        self._empty_wait = 0
+        self._unauthorised = 0
+        self._closed_at = 0.0
+        self._closed_misses: dict[OrderKey, int] = {}
+        self._final_begun: float | None = None
+        self._final_listed = False
+        self._final_read: set[OrderKey] = set()
+        self._released = False
+        self._spellings: dict[str, set[str]] = {}
+        self._resend: set[OrderKey] = set()
+        self._read_times: list[float] = []
+        self._stalls: list[float] = []
+        self._in_doubt: set[OrderKey] = set()
+        self._looked: dict[OrderKey, float] = {}
+        for key in self.aim.scope.keys or ():
+            if key.venue == self.venue:
+                self.tracks[key] = Track(key, sighted=True, since=self.started)
+
+    def adopt(self, orders: Iterable[Order]) -> None:
+        """Start from descriptions that are known already (marked orders); they count as live."""
+        for order in orders:
+            track = self.tracks.get(order.key)
+            if track is not None:
+                track.describe(order)
+
+    @property
+    def _lists_needed(self) -> bool:
+        """Named orders are proven by reading them, where the venue can; everything else by lists."""
+        if not self.aim.by_id:
+            return True
+        return not self.capabilities.read_order
+
+    @property
+    def native_usable(self) -> bool:
+        """Whether the scope is exactly a union of the native cancel-all's reaches."""
+        scope = self.aim.scope
+        if not self.capabilities.cancel_all or not scope.native:
+            return False
+        return not scope.symbols or self.capabilities.cancel_all_symbol
+
+    def expired(self, now: float) -> bool:
+        """Whether the deadline is past; a hold starts no new one until something appears."""
+        return now >= self.deadline
+
+    @property
+    def flying(self) -> bool:
+        """Whether anything that was started has not come back."""
+        return bool(
+            self._cancels_flying
+            or self._reads_flying
+            or self._closed_flying
+            or self._listing
+            or any(one.flying for one in self._natives.values())
+        )
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether a cancel is in flight."""
+        return bool(self._cancels_flying) or any(one.flying for one in self._natives.values())
+
+    @property
+    def _scarce(self) -> bool:
+        budget = self.capabilities.budgets.get(CallClass.LIST)
+        return budget is not None and budget.count / budget.seconds < 1.0
+
+    def _track(self, key: OrderKey, now: float) -> Track:
+        track = self.tracks.get(key)
+        if track is None:
+            track = self.tracks[key] = Track(key, since=now)
+        return track
+
+    def _soon(self, now: float) -> None:
+        """A cancel was answered: once none is left to send, look at the lists."""
+        self._empty_wait = 0
+        waiting = self.cancelling or any(
+            one.stage is Stage.WANTED and one.sighted for one in self.tracks.values()
+        )
+        pause = self.aim.list_interval if waiting else (1.0 if self._scarce and self.tracks else 0.0)
+        self._list_at = now + pause if not waiting else min(max(self._list_at, now), now + pause)
+
+    def _note(self, outcome: object) -> None:
+        if isinstance(outcome, Unauthorised):
+            self._unauthorised += 1
+        elif isinstance(outcome, Answered):
+            self._unauthorised = 0
+            self.error = None
+            return
+        if isinstance(outcome, Refused) and outcome.reason is Reason.NOT_FOUND:
+            return
+        if isinstance(outcome, NotSent | Unanswered | Throttled | Unauthorised | Refused):
+            self.error = describe(outcome)
+
+    @abstractmethod
+    def done(self, now: float) -> bool:
+        """Whether nothing more is to be started."""
+
+    @abstractmethod
+    def _conclude(self, now: float, wall: float) -> None:
+        """Draw the conclusions from new evidence."""
