@@ -7,6 +7,8 @@ nobody. A runner belongs to the desk: closing a screen never ends it.
 from __future__ import annotations
 
 import asyncio
+import getpass
+import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from math import inf
@@ -195,6 +197,15 @@ class VenueRun:
         self.engine.took_closed(action, outcome, found, *self._now())
 
 
+def whoami() -> dict[str, str]:
+    """Who acts, and on which machine, as far as the system tells."""
+    try:
+        operator = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        operator = "unknown"
+    return {"operator": operator, "host": socket.gethostname()}
+
+
 @dataclass(frozen=True, slots=True)
 class VenueResult:
     """How one venue came out of a kill."""
@@ -238,6 +249,7 @@ class Kill:
             scope=describe_scope,
             reason=self.reason,
             venues=list(self.names),
+            **whoami(),
         )
         await asyncio.gather(*(self._venue(name) for name in self.names))
         self.finished_wall = clock.wall()
