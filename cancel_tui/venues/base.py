@@ -127,11 +127,16 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class PartList:
-    """All open orders of one part: every page of it. A part that failed half-way is no answer at all."""
+    """What was read of one part's open orders: every page of it, unless `complete` says otherwise.
+
+    A part whose first page fails is a failure. Where a later page fails, the orders of the pages before it
+    are handed over, because they can be cancelled, and the list is incomplete: the absence of an order from
+    it proves nothing.
+    """
 
     orders: tuple[Order, ...]
     complete: bool = True
-    """False where the venue provably or possibly cut the list short."""
+    """False where a later page failed, or where the venue provably or possibly cut the list short."""
     blind_spots: tuple[str, ...] = ()
     """What this part turned out not to cover (`inst_type:spot`)."""
     note: str | None = None
@@ -223,7 +228,10 @@ class Venue(Protocol):
         ...
 
     async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
-        """Read one part to its last page."""
+        """Read one part to its last page, or as far as it can be read.
+
+        A failure of the first page is the outcome; that of a later one makes the list incomplete.
+        """
         ...
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:

@@ -114,7 +114,7 @@ class CoinSwitchFutures(CoinSwitch):
         return Answered(Parts(self._windows.parts(self.now_ms())))
 
     async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
-        """Read one window to its last page (`/futures/reference/open-orders`)."""
+        """Read one window to its last page, or to the one that failed (`/futures/reference/open-orders`)."""
         gathering = Gathering()
         window = fixed(part.id)
         if window is not None:
@@ -124,7 +124,7 @@ class CoinSwitchFutures(CoinSwitch):
             failure = await self._newest(gathering, port)
         else:
             return NotSent("this venue has no such part")
-        return failure or Answered(gathering.result())
+        return gathering.result(failure)
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
         """Cancel one order: `DELETE /trade/api/v2/futures/order` with exchange and id in a JSON body."""

@@ -16,7 +16,7 @@ from cancel_tui.orders import Order, OrderId, OrderKey, OrderStatus, Side, amoun
 from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
 from cancel_tui.venues.decode import Unreadable, number, table, text
-from cancel_tui.venues.outcome import Answered, Outcome, Reason, Refused, Unanswered
+from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
 
 MOST_PAGES = 200
 """Pages of one list after which it is given up as endless."""
@@ -178,12 +178,20 @@ class Gathering:
             self.cut = f"no end after {MOST_PAGES} pages"
         return self.pages >= MOST_PAGES
 
-    def result(self) -> PartList:
-        """The list, incomplete where rows were unreadable or the venue may have kept some back."""
+    def result(self, failure: Failure | None = None) -> Outcome[PartList]:
+        """The list; incomplete where a page failed, rows were unreadable or the venue may keep some back.
+
+        Without a single page a failure stays one. Behind a page it must not hide the orders that were read:
+        they can be cancelled, though the list proves nothing.
+        """
+        if failure is not None and not self.pages:
+            return failure
         notes = [self.cut] if self.cut else []
+        if failure is not None:
+            notes.append(f"page {self.pages + 1}: {describe(failure)}")
         if self.unreadable:
             notes.append(f"{self.unreadable} rows could not be read as orders")
-        return PartList(tuple(self.orders.values()), not notes, note="; ".join(notes) or None)
+        return Answered(PartList(tuple(self.orders.values()), not notes, note="; ".join(notes) or None))
 
 
 def following(query: ClosedQuery, page: Page) -> ClosedQuery | None:

@@ -88,12 +88,11 @@ class CoinSwitchSpot(CoinSwitch):
         return Answered(Parts((_PART,)))
 
     async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
-        """Read every open order (`/spot/reference/list-orders`)."""
+        """Read every open order, or those before the page that failed (`/spot/reference/list-orders`)."""
         if part.id != _PART.id:
             return NotSent("this venue has no such part")
         gathering = Gathering()
-        failure = await self._gather(gathering, (), port)
-        return failure or Answered(gathering.result())
+        return gathering.result(await self._gather(gathering, (), port))
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
         """Cancel one order: `DELETE /trade/api/v2/order` with the id in a JSON body."""

@@ -49,7 +49,16 @@ from cancel_tui.venues.outcome import (
     Unauthorised,
 )
 from cancel_tui.venues.p99_auth import Offset, credentials_of, expiry, signed_query, told
-from cancel_tui.venues.p99_rows import PAGE, all_orders, one_order, order_of, page_of, scrubbed, words_of
+from cancel_tui.venues.p99_rows import (
+    PAGE,
+    Gathering,
+    all_orders,
+    one_order,
+    order_of,
+    page_of,
+    scrubbed,
+    words_of,
+)
 from cancel_tui.venues.signing import signing_clock
 
 T = TypeVar("T")
@@ -167,23 +176,19 @@ class P99Venue(HttpVenue):
         return Answered(Parts((Part("orders"),)))
 
     async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
-        """Both live statuses, each to its last page.
+        """Both live statuses, each to its last page, or as far as no page fails.
 
         `open` is read before `partially_filled`: orders move that way only, so an order that fills in part
         between the two is in the second list. https://docs.ztdx.io/spot/trades-rest/list-orders
         """
-        found: dict[OrderKey, Order] = {}
-        notes: list[str] = []
+        gathering = Gathering()
         for status in ("open", "partially_filled"):
-            outcome = await self._every(port, status, found, notes)
-            if not isinstance(outcome, Answered):
-                return outcome
-        unique = "; ".join(dict.fromkeys(notes))
-        return Answered(PartList(tuple(found.values()), not notes, note=unique or None))
+            failure = await self._every(port, status, gathering)
+            if failure is not None:
+                return gathering.result(failure)
+        return gathering.result()
 
-    async def _every(
-        self, port: Port, status: str, found: dict[OrderKey, Order], notes: list[str]
-    ) -> Outcome[None]:
+    async def _every(self, port: Port, status: str, gathering: Gathering) -> Failure | None:
         end: int | None = None
         for _ in range(MAX_PAGES):
             upto = "" if end is None else f"&end={end}"
@@ -193,16 +198,14 @@ class P99Venue(HttpVenue):
             if not isinstance(outcome, Answered):
                 return outcome
             page = outcome.value
-            found.update((order.key, order) for order in page.orders)
-            if page.unreadable:
-                notes.append("rows without a readable order id")
+            gathering.take(page)
             end, gap = page.older(end)
             if gap:
-                notes.append("list truncated")
+                gathering.notes.append("list truncated")
             if end is None or end < 0:
-                return Answered(None)
-        notes.append("list truncated")
-        return Answered(None)
+                return None
+        gathering.notes.append("list truncated")
+        return None
 
     # Orders
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +25,9 @@ from cancel_tui.orders import (
 )
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
+from cancel_tui.venues.base import PartList
 from cancel_tui.venues.decode import Unreadable
+from cancel_tui.venues.outcome import Answered, Failure, Outcome, describe
 
 PAGE = 200
 """Rows per page: the venue's largest; it cuts larger wishes down without a word."""
@@ -95,6 +97,35 @@ class Page:
         if self.oldest == self.newest:
             return self.oldest - 1, True
         return self.oldest, False
+
+
+@dataclass(slots=True)
+class Gathering:
+    """What the pages of the list have brought so far."""
+
+    orders: dict[OrderKey, Order] = field(default_factory=dict)
+    pages: int = 0
+    notes: list[str] = field(default_factory=list)
+    """Why orders may be missing, in our words."""
+
+    def take(self, page: Page) -> None:
+        """Add a page, the later row of an order winning."""
+        self.pages += 1
+        self.orders.update((order.key, order) for order in page.orders)
+        if page.unreadable:
+            self.notes.append("rows without a readable order id")
+
+    def result(self, failure: Failure | None = None) -> Outcome[PartList]:
+        """The list; incomplete where there is a note or a page failed.
+
+        Without a single page a failure stays one. Behind a page it must not hide the orders that were read:
+        they can be cancelled, though the list proves nothing.
+        """
+        if failure is not None and not self.pages:
+            return failure
+        broken = [] if failure is None else [f"page {self.pages + 1}: {describe(failure)}"]
+        notes = list(dict.fromkeys([*self.notes, *broken]))
+        return Answered(PartList(tuple(self.orders.values()), not notes, note="; ".join(notes) or None))
 
 
 def order_of(venue: VenueName, row: Any) -> Order | None:

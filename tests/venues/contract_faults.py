@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from cancel_tui.orders import OrderStatus
-from cancel_tui.venues.base import CallClass
+from cancel_tui.orders import OrderKey, OrderStatus
+from cancel_tui.venues.base import CallClass, Raw, Reply
 from cancel_tui.venues.outcome import (
     Answered,
     NotSent,
@@ -23,6 +23,8 @@ from tests.venues.contract_ground import (
     PATIENCE,
     SHORT,
     Server,
+    TornPort,
+    answered,
 )
 
 S = TypeVar("S", bound=Server)
@@ -162,6 +164,25 @@ class FaultContract(CancelContract[S]):
                     elif isinstance(outcome, Answered) and name != "check":
                         assert not getattr(outcome.value, "orders", ()), (name, body[:80])
                         assert not getattr(outcome.value, "ids", ()), (name, body[:80])
+
+    @pytest.mark.parametrize(
+        "failure", [Unanswered("timeout"), NotSent("no route"), Reply(429, {}, b""), Reply(403, {}, b"")]
+    )
+    async def test_pages_before_one_that_fails_are_handed_over_and_prove_nothing(self, failure: Raw) -> None:
+        async with self.stage() as stage:
+            self.crowd(stage.server)
+            part = (await stage.look())[0]
+            truth = {order.key for order in answered(await stage.venue.list_part(part, stage.port)).orders}
+            found: set[OrderKey] = set()
+            for passed in range(1, stage.port.counts[CallClass.LIST]):
+                torn = TornPort(stage.port, passed, failure)
+                one = answered(await stage.venue.list_part(part, torn))
+                keys = {order.key for order in one.orders}
+                assert not one.complete, passed
+                assert one.note is not None
+                assert found <= keys <= truth
+                assert keys
+                found = keys
 
     async def test_a_server_that_is_not_there_is_told_from_one_that_is_silent(self) -> None:
         async with self.stage() as stage:

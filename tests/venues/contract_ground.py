@@ -134,6 +134,27 @@ class PlainPort:
         self.counts[call] += 1
 
 
+@dataclass
+class TornPort:
+    """A port that lets some list requests through and fails every later one."""
+
+    port: PlainPort
+    passed: int
+    failure: Raw
+
+    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
+        """Send it on while there are list requests left; anything else always."""
+        if call is CallClass.LIST:
+            if self.passed <= 0:
+                return self.failure
+            self.passed -= 1
+        return await self.port.call(call, build)
+
+    async def admit(self, call: CallClass) -> None:
+        """A snapshot of a stream is one page, the first."""
+        await self.port.admit(call)
+
+
 Ask = Callable[[], Awaitable[Outcome[Any]]]
 
 

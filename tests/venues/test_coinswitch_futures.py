@@ -461,11 +461,57 @@ def test_a_list_without_an_end_is_given_up_after_a_fixed_number_of_pages() -> No
     assert len(port.sent) == MOST_PAGES
 
 
-def test_a_page_that_fails_makes_the_whole_part_fail() -> None:
-    rows = [row(str(i), created_at=NOW_MS - i) for i in range(50)]
-    assert isinstance(list_newest(FakePort([listed(*rows), reply(b"", 503)])), Unanswered)
-    throttled = list_newest(FakePort([listed(*rows), reply(b"<html>", 429, {"retry-after": "9"})]))
+def test_a_first_page_that_fails_is_the_failure_of_the_part() -> None:
+    assert isinstance(list_newest(FakePort([reply(b"", 503)])), Unanswered)
+    throttled = list_newest(FakePort([reply(b"<html>", 429, {"retry-after": "9"})]))
     assert throttled == Throttled(9.0, throttled.message if isinstance(throttled, Throttled) else None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (reply(b"", 503), "page 2: no answer: HTTP 503"),
+        (reply({"message": "slow down"}, 429), "page 2: throttled (slow down)"),
+        (reply({"message": "no right"}, 403), "page 2: refused: credentials, rights or clock (no right)"),
+        (reply({"message": "window"}, 422), "page 2: refused (window)"),
+        (NotSent("no route"), "page 2: not sent: no route"),
+        (Unanswered("timeout"), "page 2: no answer: timeout"),
+        (reply(b"<html>"), "page 2: no answer: unreadable answer: no readable JSON"),
+    ],
+)
+@pytest.mark.parametrize("past", [False, True])
+def test_a_later_page_that_fails_hands_over_the_orders_before_it_and_proves_nothing(
+    failure: Raw, words: str, past: bool
+) -> None:
+    adapter = venue()
+    newest, oldest, *_ = parts_of(adapter)
+    span = fixed(oldest.id)
+    assert span is not None
+    top = span.end if past else NOW_MS
+    rows = [row(str(i), created_at=top - i) for i in range(50)]
+    port = FakePort([listed(*rows), failure])
+    part = answered(run(adapter.list_part(oldest if past else newest, port)))
+    assert ids(part) == {str(i) for i in range(50)}
+    assert not part.complete
+    assert part.note == words
+
+
+def test_a_second_window_that_fails_leaves_the_newest_part_incomplete() -> None:
+    time = clock()
+    adapter = venue(time)
+    parts_of(adapter)
+    time.advance(3 * 86_400)
+    port = FakePort([listed(row("old", created_at=NOW_MS - 6 * DAY_MS)), Unanswered("reset")])
+    part = answered(list_newest(port, adapter))
+    assert ids(part) == {"old"}
+    assert not part.complete
+    assert part.note == "page 2: no answer: reset"
+
+
+def test_a_page_that_failed_and_rows_that_were_unreadable_are_both_told() -> None:
+    rows = [row(str(i), created_at=NOW_MS - i) for i in range(49)]
+    part = answered(list_newest(FakePort([listed(*rows, {"order_id": None}), Unanswered("reset")])))
+    assert part.note == "page 2: no answer: reset; 1 rows could not be read as orders"
 
 
 def test_a_row_that_is_no_order_makes_the_part_incomplete_and_loses_no_other() -> None:

@@ -416,10 +416,38 @@ def test_a_list_without_an_end_is_given_up_after_a_fixed_number_of_pages() -> No
     assert MOST_PAGES <= len(port.sent) <= MOST_PAGES + 10
 
 
-def test_a_page_that_fails_makes_the_whole_list_fail() -> None:
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (reply(b"", 502), "page 2: no answer: HTTP 502"),
+        (reply({"message": "slow down"}, 429), "page 2: throttled (slow down)"),
+        (reply({"message": "no right"}, 403), "page 2: refused: credentials, rights or clock (no right)"),
+        (reply({"message": "no such page"}, 404), "page 2: refused (no such page)"),
+        (NotSent("no route"), "page 2: not sent: no route"),
+        (Unanswered("timeout"), "page 2: no answer: timeout"),
+    ],
+)
+def test_a_later_page_that_fails_hands_over_the_orders_before_it_and_proves_nothing(
+    failure: Raw, words: str
+) -> None:
     rows = [row(str(index), created_time=NOW_MS - index * 1000) for index in range(500)]
-    port = FakePort([listed(*rows), reply(b"", 502)])
-    assert isinstance(list_all(port), Unanswered)
+    part = answered(list_all(FakePort([listed(*rows), failure])))
+    assert ids(part) == {str(index) for index in range(500)}
+    assert not part.complete
+    assert part.note == words
+
+
+def test_a_narrower_list_that_fails_hands_over_what_the_wider_one_brought() -> None:
+    book = Book([row(str(index), side=("BUY", "SELL")[index % 2]) for index in range(700)])
+
+    def answer(call: CallClass, message: Message) -> Raw:
+        return Unanswered("reset") if "side" in query_of(message) else book(call, message)
+
+    part = answered(list_all(FakePort(answer)))
+    assert len(part.orders) == 500
+    assert not part.complete
+    assert part.note is not None
+    assert part.note.endswith(": no answer: reset")
 
 
 def test_rows_without_a_time_behind_a_full_page_leave_doubt() -> None:

@@ -371,10 +371,47 @@ async def test_full_pages_without_times_are_a_truncated_list() -> None:
     assert len(part.orders) == 200
 
 
-async def test_a_page_that_fails_is_the_answer_of_the_whole_list() -> None:
-    answers = iter([reply([row(number, number + 1) for number in range(200)]), error(500, "DB_ERROR")])
-    outcome = await p99().list_part(Part("orders"), FakePort(lambda _: next(answers)))
+async def test_a_first_page_that_fails_is_the_answer_of_the_whole_list() -> None:
+    outcome = await p99().list_part(Part("orders"), always(error(500, "DB_ERROR")))
     assert outcome == Unanswered("HTTP 500", VenueText("DB_ERROR"), 500)
+
+
+LATER_FAILURES = [
+    (error(500, "DB_ERROR"), "page 2: no answer: HTTP 500 (DB_ERROR)"),
+    (error(429, "RATE_LIMITED"), "page 2: throttled (RATE_LIMITED)"),
+    (error(403, "FORBIDDEN"), "page 2: refused: credentials, rights or clock (FORBIDDEN)"),
+    (error(400, "INVALID_RANGE"), "page 2: refused (INVALID_RANGE)"),
+    (NotSent("no route"), "page 2: not sent: no route"),
+    (Unanswered("timeout"), "page 2: no answer: timeout"),
+    (reply({"orders": []}), "page 2: no answer: unreadable answer: list is no array"),
+]
+
+
+@pytest.mark.parametrize(("failure", "words"), LATER_FAILURES)
+@pytest.mark.parametrize("count", [0, 7, 200])
+async def test_a_later_page_that_fails_hands_over_the_orders_before_it_and_proves_nothing(
+    count: int, failure: Raw, words: str
+) -> None:
+    """Of 200 the second page of `open` fails, of fewer the list of `partially_filled`."""
+    rows = [row(number, number + 1) for number in range(count)]
+    answers = iter([reply(rows), failure])
+    part, port = await listed(lambda _: next(answers))
+    assert query_of(port.sent[-1][1])["status"] == ("open" if count == 200 else "partially_filled")
+    assert {order.key.order_id for order in part.orders} == {one["id"] for one in rows}
+    assert not part.complete
+    assert part.note == words
+
+
+async def test_the_note_about_a_page_does_not_repeat_a_signature() -> None:
+    def answer(message: Message) -> Raw:
+        if query_of(message)["status"] == "open":
+            return reply([row(1, 10)])
+        return error(500, message.target.decode())
+
+    part, port = await listed(answer)
+    assert part.note is not None
+    assert "signature=[hidden]" in part.note
+    assert query_of(port.sent[-1][1])["signature"] not in part.note
 
 
 async def test_a_row_without_an_id_makes_the_list_incomplete_but_hides_no_other() -> None:
