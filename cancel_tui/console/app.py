@@ -111,7 +111,6 @@ class CancelApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Paint first; the venues fill in as they answer."""
-        output.never_wait(self)
         self.set_class(self.ascii_only, "ascii")
         self.desk.watch()
         for slot in self.desk.slots.values():
@@ -133,6 +132,7 @@ class CancelApp(App[int], inherit_bindings=False):
     def _frame(self) -> None:
         """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""
         now = monotonic()
+        output.never_wait(self)
         self._measure_lag(now)
         if self.notice and now >= self._notice_until:
             self.notice, self._dirty = "", True

@@ -134,4 +134,4 @@ def _sentence(track: Track) -> str:
     if filled and track.outcome is not Ending.FILLED:
         of = f" of {plain(order.quantity)}" if order and order.quantity else ""
         told += f", {filled}{of} had filled"
-    return told + (f": {track.message}" if track.message else "")
+    return told

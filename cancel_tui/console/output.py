@@ -20,7 +20,10 @@ def _writer(app: App[int]) -> WriterThread | None:
 
 
 def never_wait(app: App[int]) -> None:
-    """Let output queue up instead of making the event loop wait for the terminal."""
+    """Let output queue up instead of making the event loop wait for the terminal.
+
+    To be called again and again: a process that is continued after a stop gets another queue.
+    """
     writer = _writer(app)
     if writer is not None:
         writer._queue.maxsize = 0

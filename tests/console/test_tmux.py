@@ -1,0 +1,233 @@
+"""The console in real terminals: through tmux, and through one that takes nothing any more."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 40.0
+"""Seconds after which something counts as never seen."""
+DEMO = [sys.executable, "-m", "cancel_tui", "demo", "--orders", "20", "--still"]
+
+
+def until(condition: Callable[[], bool], seen: Callable[[], str]) -> None:
+    end = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it was never seen; last:\n" + seen())
+        time.sleep(0.05)
+
+
+class Terminal:
+    """One tmux server with one window, in which the demo runs."""
+
+    def __init__(self, folder: Path, width: int, height: int) -> None:
+        self.data = folder / "data"
+        self.folder = folder
+        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", os.devnull]
+        command = " ".join([*DEMO, "--data-dir", str(self.data)])
+        script = f"cd {ROOT}; {command}; echo $? > {folder / 'status'}; exec sleep 600"
+        # The home of the test is not the user's: nothing of theirs is read or written.
+        environment = {**os.environ, "HOME": str(folder), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        for name in ("TMUX", "COLUMNS", "LINES"):
+            environment.pop(name, None)
+        subprocess.run(
+            [*self._tmux, "new-session", "-d", "-x", str(width), "-y", str(height), script],
+            env=environment,
+            check=True,
+            timeout=20,
+        )
+
+    def screen(self) -> str:
+        answer = subprocess.run(
+            [*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, timeout=20, check=False
+        )
+        return answer.stdout
+
+    def keys(self, *keys: str) -> None:
+        """One by one, and not faster than hands are: keys of one moment count as a burst."""
+        for key in keys:
+            time.sleep(0.03)
+            subprocess.run([*self._tmux, "send-keys", key], check=True, timeout=20)
+
+    def paste(self, text: str) -> None:
+        subprocess.run([*self._tmux, "set-buffer", text], check=True, timeout=20)
+        subprocess.run([*self._tmux, "paste-buffer", "-p"], check=True, timeout=20)
+
+    def resize(self, width: int, height: int) -> None:
+        size = ["-x", str(width), "-y", str(height)]
+        subprocess.run([*self._tmux, "resize-window", *size], check=True, timeout=20)
+
+    def sees(self, *words: str) -> None:
+        until(lambda: all(word in self.screen() for word in words), self.screen)
+
+    def open_orders(self, count: int) -> None:
+        until(lambda: re.search(rf"OPEN {count}\b", self.screen()) is not None, self.screen)
+
+    def status(self) -> int:
+        """The exit status, once the program has ended."""
+        path = self.folder / "status"
+        until(lambda: path.exists() and path.read_text().strip() != "", self.screen)
+        return int(path.read_text())
+
+    def pid(self) -> int:
+        """The demo's own process: it has opened the journal."""
+        stem = next((self.data / "journal").glob("*.jsonl")).stem
+        return int(stem.split("-")[1])
+
+    def end(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], check=False, timeout=20, capture_output=True)
+
+
+def journal(data: Path) -> list[dict[str, Any]]:
+    lines = [line for path in (data / "journal").glob("*.jsonl") for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def kinds(data: Path) -> list[str]:
+    return [str(record["kind"]) for record in journal(data)] if (data / "journal").exists() else []
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    found = Terminal(tmp_path, 80, 24)
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+def arm_and_type(terminal: Terminal) -> None:
+    terminal.keys("C-k")
+    terminal.sees("ARMED", "Type  KILL")
+    for count in range(1, 5):
+        terminal.keys("KILL"[count - 1])
+        terminal.sees(f"Enter:  {'KILL'[:count]}")
+
+
+def fire(terminal: Terminal) -> None:
+    """Enter; where it came as fast as no hand is, the screen asks for another one."""
+    terminal.keys("Enter")
+    until(
+        lambda: "KILL  and" not in terminal.screen() or "press Enter again" in terminal.screen(),
+        terminal.screen,
+    )
+    if "press Enter again" in terminal.screen():
+        terminal.keys("Enter")
+    until(lambda: "kill_begin" in kinds(terminal.data), terminal.screen)
+
+
+def test_a_cancel_and_a_kill_from_the_keyboard_of_a_real_terminal(terminal: Terminal) -> None:
+    terminal.open_orders(20)
+    terminal.keys("/", "p", "9", "9", "Enter", "Down")
+    terminal.sees("4 of 20 shown", "▸")
+    terminal.keys("x")
+    terminal.sees("canceled")
+    terminal.open_orders(19)
+    terminal.keys("C-k")
+    terminal.sees("ARMED")
+    terminal.paste("KILL\n")
+    terminal.sees("pasted text does not count")
+    terminal.keys("Escape")
+    terminal.open_orders(19)
+    terminal.resize(20, 5)
+    terminal.sees("needs")
+    terminal.resize(80, 24)
+    arm_and_type(terminal)
+    fire(terminal)
+    terminal.sees("F L A T", "E X C E P T", "after Enter")
+    terminal.keys("Escape")
+    terminal.open_orders(0)
+    terminal.keys("C-q")
+    assert terminal.status() == 0
+    assert terminal.screen().strip() == ""
+    ends = [record for record in journal(terminal.data) if record["kind"] == "kill_end"]
+    assert [record["verdict"] for record in ends] == ["flat", "flat"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_middle_of_a_kill_lets_it_come_to_its_end(
+    terminal: Terminal, number: signal.Signals
+) -> None:
+    terminal.open_orders(20)
+    arm_and_type(terminal)
+    fire(terminal)
+    pid = terminal.pid()
+    os.kill(pid, number)
+    assert terminal.status() == 0
+    assert kinds(terminal.data).count("kill_end") == 1
+
+
+def test_a_terminal_that_goes_away_lets_a_kill_come_to_its_end(terminal: Terminal) -> None:
+    terminal.open_orders(20)
+    arm_and_type(terminal)
+    fire(terminal)
+    pid = terminal.pid()
+    terminal.end()
+    until(lambda: "kill_end" in kinds(terminal.data), lambda: str(kinds(terminal.data)))
+    until(lambda: not _alive(pid), lambda: f"{pid} is alive")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pty sizes and process states of Linux")
+def test_a_terminal_that_takes_nothing_more_delays_no_cancel(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.environ.update(HOME=str(tmp_path), LANG="C.UTF-8", TERM="xterm-256color", COLUMNS="", LINES="")
+        os.execv(DEMO[0], [*DEMO, "--data-dir", str(data)])
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    told = bytearray()
+
+    def read() -> str:
+        while select.select([master], [], [], 0.05)[0]:
+            told.extend(os.read(master, 65_536))
+        return told.decode("utf-8", "replace")
+
+    try:
+        until(lambda: "OPEN" in read() and "canceled" not in read() and "broker" in read(), read)
+        until(lambda: data.exists() and "open" in read(), read)
+        os.write(master, b"\x0b")
+        until(lambda: "ARMED" in read(), read)
+        for letter in b"KILL":
+            os.write(master, bytes([letter]))
+            read()
+        # From here on nobody reads: the terminal's buffer fills up while the kill runs.
+        os.write(master, b"\r")
+        time.sleep(0.1)
+        os.write(master, b"\r")
+        until(lambda: "kill_begin" in kinds(data), lambda: str(kinds(data)))
+        until(lambda: "kill_end" in kinds(data), lambda: str(kinds(data)))
+        assert [r["verdict"] for r in journal(data) if r["kind"] == "kill_end"] == ["flat"]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.close(master)
+        os.waitpid(pid, 0)
