@@ -140,12 +140,13 @@ class CoinSwitchFutures(CoinSwitchVenue):
     def populate(self) -> None:
         """Put the plan's open orders into the book, and a fifth as many that are over already.
 
-        A tenth is 8 to 80 days old, out of reach of a list without times; a tenth is protective.
+        A tenth is out of reach of a list without times: forgotten in two bunches, 9 to 12 and 40 to 43 days
+        ago. A tenth is protective.
         """
         rng = self._random
         for index in range(self.plan.orders):
             age = (
-                round(rng.uniform(8 * _DAY, 80 * _DAY), 3)
+                round((rng.choice((9, 40)) + rng.uniform(0, 3)) * _DAY, 3)
                 if index % 10 == 3
                 else draw_age(rng, 3, 6.9 * _DAY)
             )
