@@ -40,10 +40,10 @@ class Listing(Endings):
 
     def took_parts(self, parts: Parts) -> tuple[Part, ...]:
         """The venue said what a complete list consists of; which of it this pass has to read."""
-        self.parts = parts.parts
+        self.parts = tuple(part for part in parts.parts if self._may_hold(part))
         self.blind_spots |= set(parts.blind_spots)
         self.seen_accounts |= {account.casefold() for account in parts.accounts}
-        wanted = self.proof.wanted(parts.parts, self.last_cancel)
+        wanted = self.proof.wanted(self.parts, self.last_cancel)
         if self._unauthorised:
             # One request tells whether the key is accepted again; many would only spend the budget.
             return wanted[:1]
@@ -51,6 +51,16 @@ class Listing(Endings):
             # Past windows that are read while the cancel-all is at work would all have to be read again.
             return tuple(part for part in wanted if not part.past)
         return wanted
+
+    def _may_hold(self, part: Part) -> bool:
+        """Whether a part can hold an order in scope: another account's silence must not delay a proof."""
+        scope = self.aim.scope
+        if part.account is None:
+            return True
+        if scope.accounts and part.account.casefold() not in scope.accounts:
+            return False
+        keys = scope.keys
+        return keys is None or any(key.account in (None, part.account) for key in keys)
 
     def took_list(
         self,

@@ -187,7 +187,7 @@ class B2Trader(HttpVenue):
         left_out = tuple(f"{_ACCOUNT}{one}" for one in self._visible if one not in listed)
         return Answered(
             Parts(
-                tuple(Part(f"{_ACCOUNT}{one}") for one in listed),
+                tuple(Part(f"{_ACCOUNT}{one}", account=one) for one in listed),
                 left_out + unread,
                 tuple(dict.fromkeys(configured + self._visible)),
             )

@@ -111,6 +111,8 @@ class Part:
     """Unique within the venue; the same piece has the same id again."""
     past: bool = False
     """A time window with fixed bounds that lies in the past: no order can be born into it."""
+    account: AccountId | None = None
+    """The account whose orders it holds, where it holds those of one account only."""
 
 
 @dataclass(frozen=True, slots=True)
