@@ -70,7 +70,7 @@ REST_STOPS = "GET /frontoffice/api/v3/stop-orders"
 NAME = VenueName("broker")
 KEY = OrderKey(NAME, AccountId(ACCOUNT), Family.ORDER, OrderId(ORDER))
 STOP_KEY = OrderKey(NAME, AccountId(ACCOUNT), Family.STOP, OrderId("01STOP"))
-PART = Part(f"account:{ACCOUNT}")
+PART = Part(f"account:{ACCOUNT}", account=AccountId(ACCOUNT))
 Answers = dict[str, "Handler | Raw | list[Raw]"]
 
 
@@ -595,7 +595,10 @@ async def test_an_access_token_alone_is_used_as_it_is_and_cannot_be_renewed() ->
 async def test_every_account_that_the_token_sees_is_a_part() -> None:
     port = port_with({ACCOUNTS: reply(200, [account_row(), account_row(OTHER_ACCOUNT), account_row()])})
     assert value(await venue().parts(port)) == Parts(
-        (Part(f"account:{ACCOUNT}"), Part(f"account:{OTHER_ACCOUNT}")),
+        (
+            Part(f"account:{ACCOUNT}", account=AccountId(ACCOUNT)),
+            Part(f"account:{OTHER_ACCOUNT}", account=AccountId(OTHER_ACCOUNT)),
+        ),
         (),
         (AccountId(ACCOUNT), AccountId(OTHER_ACCOUNT)),
     )
