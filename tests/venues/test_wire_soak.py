@@ -202,7 +202,7 @@ async def test_in_a_short_soak_nothing_is_sent_twice_denied_or_confused() -> Non
 
 
 async def test_in_a_short_soak_over_tls_nothing_is_sent_twice_denied_or_confused() -> None:
-    await soak(300, 2, tls=True)
+    await soak(600, 2, tls=True)
 
 
 @pytest.mark.long
