@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ from cancel_tui.venues.coinswitch_rows import (
     still_open,
     unless_zero,
 )
-from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, newest
+from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, lookback, newest
 from cancel_tui.venues.decode import Unreadable, epoch, flag, number, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome
 
@@ -77,6 +77,8 @@ _DAY = 86_400.0
 _HOUR = 3_600_000
 _ID_SLACK = 60.0
 """Seconds that an id's own time may differ from the creation time that is listed."""
+_FEW = 3
+"""Orders without a known time that are always left to be read one by one."""
 
 
 def make(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> CoinSwitchFutures:
@@ -170,20 +172,19 @@ class CoinSwitchFutures(CoinSwitch):
         """Windows of creation time around the orders, newest first, none wider than seven days.
 
         A quiet day or more between two orders is left out: reading through what else finished there would
-        cost more pages than the one that another window costs.
+        cost more pages than the one that another window costs. Orders that nothing dates (a cancel-all only
+        named them) are looked for in the whole lookback, once they are more than its windows: fewer are
+        cheaper to read one by one. That comes last, for the windows before it are sure to hold their orders.
         """
         now = self.now_ms() / 1000
         times = {one.key: when for one in touched if (when := self._created(one, now)) is not None}
-        queries: list[ClosedQuery] = []
-        for low, high in sorted(times.values(), reverse=True):
-            last = queries[-1] if queries else None
-            if last is not None and last.begin is not None and last.end is not None:
-                wide = last.end - low > WIDEST / 1000
-                if not wide and last.begin - high <= _DAY:
-                    queries[-1] = ClosedQuery(min(last.begin, low), max(last.end, high))
-                    continue
-            queries.append(ClosedQuery(low, high))
-        return ClosedPlan(tuple(queries), frozenset(times))
+        queries = _around(times.values())
+        undated = {one.key for one in touched if one.key not in times and self._dateless(one, now)}
+        windows = lookback(self.settings.lookback_days, self.now_ms())
+        if len(undated) <= max(_FEW, len(windows)):
+            return ClosedPlan(tuple(queries), frozenset(times))
+        queries += [ClosedQuery(window.begin / 1000, window.end / 1000) for window in windows]
+        return ClosedPlan(tuple(queries), frozenset(times) | undated)
 
     async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
         """One page of finished orders (`/futures/reference/closed-orders`)."""
@@ -294,6 +295,11 @@ class CoinSwitchFutures(CoinSwitch):
             return None
         return born - _ID_SLACK, born + _ID_SLACK
 
+    def _dateless(self, one: Touched, now: float) -> bool:
+        """Whether nothing speaks against its creation in the lookback: no id of an earlier time."""
+        born = born_of(one.key.order_id)
+        return born is None or born > now
+
 
 def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     """A row of any futures answer as an order; None without an id.
@@ -354,6 +360,20 @@ def _cancelled_ids(answer: Any) -> CancelAllAck:
         raise Unreadable("the ids are no list")
     ids = (text({"order_id": one} if not isinstance(one, dict) else one, "order_id") for one in found or [])
     return CancelAllAck(tuple(dict.fromkeys(OrderId(one) for one in ids if one)))
+
+
+def _around(times: Iterable[tuple[float, float]]) -> list[ClosedQuery]:
+    """Windows that hold all of these stretches of time (seconds), newest first."""
+    queries: list[ClosedQuery] = []
+    for low, high in sorted(times, reverse=True):
+        last = queries[-1] if queries else None
+        if last is not None and last.begin is not None and last.end is not None:
+            wide = last.end - low > WIDEST / 1000
+            if not wide and last.begin - high <= _DAY:
+                queries[-1] = ClosedQuery(min(last.begin, low), max(last.end, high))
+                continue
+        queries.append(ClosedQuery(low, high))
+    return queries
 
 
 def _always(span: Span) -> Callable[[], Span]:

@@ -52,6 +52,11 @@ def fixed(part_id: str) -> Span | None:
     return Span(int(found[1]), int(found[2])) if found else None
 
 
+def lookback(days: int, now: int) -> list[Span]:
+    """The whole lookback in windows that fit into one request each, newest first; up to what is born now."""
+    return _pieces(now - days * DAY, now + AHEAD)
+
+
 def newest(begin: int, now: int) -> Span:
     """The window from a bound up to now, as far as one request reaches; raises ValueError for no window."""
     if begin > now:

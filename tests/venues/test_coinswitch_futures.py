@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -719,6 +719,86 @@ def test_an_order_that_was_only_named_is_found_by_the_time_in_its_id(order_id: s
         assert query.begin is not None
         assert query.end is not None
         assert query.begin < born < query.end
+
+
+def nameless(count: int) -> list[Touched]:
+    """Orders that a cancel-all only named, with ids that tell no time."""
+    return [Touched(key(f"7d0c1a52-0000-4000-8000-{number:012d}")) for number in range(count)]
+
+
+def assert_whole_lookback(queries: Sequence[ClosedQuery], days: int) -> None:
+    """One window behind the other, newest first, none too wide, from now to the end of the lookback."""
+    edge = NOW + 60
+    for query in queries:
+        assert query.begin is not None
+        assert query.end == edge
+        assert 0 < query.end - query.begin <= WIDEST / 1000
+        edge = query.begin
+    assert edge == NOW - days * 86_400
+
+
+@pytest.mark.parametrize(("days", "most"), [(91, 14), (30, 5), (7, 3), (1, 3)])
+def test_orders_that_nothing_dates_are_looked_for_everywhere_once_they_outnumber_the_windows(
+    days: int, most: int
+) -> None:
+    few = venue(lookback_days=days).closed_plan(nameless(most))
+    assert (few.queries, few.covers) == ((), frozenset())
+    many = nameless(most + 1)
+    plan = venue(lookback_days=days).closed_plan(many)
+    assert plan.covers == {one.key for one in many}
+    assert_whole_lookback(plan.queries, days)
+
+
+def test_the_windows_of_dated_orders_come_before_the_look_everywhere() -> None:
+    dated = [described("a", NOW_MS - 60 * DAY_MS), described("b", NOW_MS), described("old", 1)]
+    named = [Touched(key(time_ordered(NOW_MS - 5 * DAY_MS)))]
+    plan = venue().closed_plan([*dated, *named, *nameless(15)])
+    assert plan.covers == {one.key for one in [*dated, *named, *nameless(15)]}
+    middles = [NOW, NOW - 5 * 86_400, NOW - 60 * 86_400, 0.001]
+    for query, middle in zip(plan.queries, middles, strict=False):
+        assert query.begin is not None
+        assert query.end is not None
+        assert query.begin < middle < query.end
+        assert query.end - query.begin < 3600
+    assert_whole_lookback(plan.queries[4:], 91)
+
+
+def test_dated_orders_do_not_count_as_those_that_nothing_dates() -> None:
+    dated = [described(str(index), NOW_MS - index) for index in range(40)]
+    plan = venue().closed_plan([*dated, *nameless(14)])
+    assert plan.covers == {one.key for one in dated}
+    assert len(plan.queries) == 1
+
+
+def test_an_id_from_before_the_lookback_is_not_covered_by_the_look_everywhere() -> None:
+    older, ahead = time_ordered(NOW_MS - 92 * DAY_MS), time_ordered(NOW_MS + DAY_MS)
+    plan = venue().closed_plan([Touched(key(older)), Touched(key(ahead)), *nameless(14)])
+    assert plan.covers == {key(ahead), *(one.key for one in nameless(14))}
+
+
+def test_an_order_described_without_a_time_counts_as_one_that_nothing_dates() -> None:
+    plan = venue().closed_plan([described("timeless", None), *nameless(14)])
+    assert key("timeless") in plan.covers
+
+
+def test_the_look_everywhere_finds_recent_orders_in_its_first_pages_and_old_ones_in_its_last() -> None:
+    many = nameless(200)
+    ages = [index * 60_000 if index < 190 else index * DAY_MS * 91 // 200 for index in range(200)]
+    rows = [
+        row(one.key.order_id, created_at=NOW_MS - age, status="CANCELLED")
+        for one, age in zip(many, ages, strict=True)
+    ]
+    port, adapter = FakePort(Server(rows)), venue()
+    found: set[str] = set()
+    for index, query in enumerate(adapter.closed_plan(many).queries):
+        page_of: ClosedQuery | None = query
+        while page_of is not None:
+            page = answered(run(adapter.closed_page(page_of, port)))
+            found |= {order.key.order_id for order in page.orders}
+            page_of = page.next
+        assert index > 0 or (len(found) == 190 and len(port.sent) == 4)
+    assert found == {one.key.order_id for one in many}
+    assert len(port.sent) == 4 + 13
 
 
 def test_finished_orders_are_followed_page_by_page_to_the_end() -> None:

@@ -14,7 +14,7 @@ from cancel_tui.orders import OrderKey, OrderStatus, OrderType
 from cancel_tui.practice.coinswitch_auth import KeyPair
 from cancel_tui.practice.coinswitch_futures import CoinSwitchFutures
 from cancel_tui.practice.market import SimOrder, State
-from cancel_tui.venues.base import CallClass
+from cancel_tui.venues.base import CallClass, Touched
 from cancel_tui.venues.outcome import Answered, Reason, Refused, Throttled
 from tests.venues.contract_ground import answered, facts_of
 from tests.venues.contract_practice import PracticeContract
@@ -133,6 +133,17 @@ class TestCoinSwitchFutures(PracticeContract[CoinSwitchFutures]):
             assert stage.query is not None
             (row,) = answered(await stage.venue.closed_page(stage.query, stage.port)).orders
             assert (row.status, row.filled) == (OrderStatus.CANCELED, Decimal("0.003"))
+
+    async def test_orders_that_a_cancel_all_only_named_are_found_among_the_finished_ones(self) -> None:
+        async with self.stage() as stage:
+            ages = [60.0 * index for index in range(70)] + [9.0 * DAY * index for index in range(1, 11)]
+            keys = {self.place(stage.server, age=age) for age in ages}
+            named = answered(await stage.venue.cancel_all(None, stage.port)).ids
+            assert set(named) == {key.order_id for key in keys}
+            stage.clock.advance(5.0)
+            plan = stage.venue.closed_plan([Touched(key) for key in keys])
+            assert plan.covers == keys
+            assert await self._closed(stage, plan.queries) == self.ended(stage.server)
 
     async def test_the_limits_that_the_venue_enforces_are_those_that_are_declared(self) -> None:
         async with self.stage() as stage:
