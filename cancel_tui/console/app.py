@@ -29,7 +29,7 @@ from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
-from cancel_tui.console.screens.help import HelpScreen
+from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
 from cancel_tui.desk.desk import Desk, Slot
@@ -44,7 +44,7 @@ from cancel_tui.text import literal
 
 FRAMES = 20
 """The most looks at the desk per second."""
-SHARE = 4
+SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
 LAGGING = 0.3
 """Seconds by which the event loop must be late before the header says so."""
@@ -148,9 +148,10 @@ class CancelApp(App[int], inherit_bindings=False):
         self.ledger.refresh()
         for line in self._news.take():
             self.say(line)
-        if self._main.is_mounted:
-            self._main.tick()
         screen = self.screen
+        if self._main.is_mounted and not isinstance(screen, ArmScreen | BoardScreen | ScrollScreen):
+            # Behind those nobody sees the grid; bringing it up to date would take time from the kill.
+            self._main.tick()
         if screen is not self._main and isinstance(screen, DeskScreen) and screen.is_mounted:
             screen.tick()
 
@@ -290,6 +291,8 @@ class CancelApp(App[int], inherit_bindings=False):
         while len(self.screen_stack) > 1 and not isinstance(self.screen, BoardScreen):
             self.pop_screen()
         self.ledger.refresh()
+        if self._main.is_mounted:
+            self._main.tick()
         shown = self._main.shown() if self._main.is_mounted else frozenset()
         marked = self._main.marked() if self._main.is_mounted else frozenset()
         self.push_screen(ArmScreen(marked, shown))

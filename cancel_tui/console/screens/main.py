@@ -165,6 +165,11 @@ class MainScreen(DeskScreen):
             self.grid.focus()
             self.call_later(self.tick)
 
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was in front."""
+        if self.is_mounted:
+            self.call_later(self.tick)
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         self.grid.set_filter(event.value)
