@@ -167,9 +167,10 @@ def latencies(kill: Kill) -> str:
     ):
         took = [wall - kill.started_wall for wall in walls if wall is not None]
         if took:
-            words.append(f"{word} {_span(median(took))}, slowest {_span(max(took))}")
-    told = plural(len(tracks), "order")
-    return f"{told}, after Enter: {'; '.join(words)}" if words else told
+            words.append(f"{len(took)} {word}: half in {_span(median(took))}, all in {_span(max(took))}")
+    return "\n".join(
+        [f"{plural(len(tracks), 'order')}, timed from Enter", "   ".join(words)][: 1 + bool(words)]
+    )
 
 
 def _span(seconds: float) -> str:

@@ -402,7 +402,7 @@ class TestReport:
         async with ground(tmp_path) as here:
             kill = await here.kill()
             await here.over(kill)
-            assert "6 orders, after Enter: answered" in here.line("report")
+            assert "6 orders, timed from Enter\n6 answered: half in" in here.line("report")
             await here.press("d")
             assert here.line("text").count("canceled") == 6
             await here.press("escape", "e", "e")

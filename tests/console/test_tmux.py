@@ -154,7 +154,7 @@ def test_a_cancel_and_a_kill_from_the_keyboard_of_a_real_terminal(terminal: Term
     terminal.resize(80, 24)
     arm_and_type(terminal)
     fire(terminal)
-    terminal.sees("F L A T", "E X C E P T", "after Enter")
+    terminal.sees("F L A T", "E X C E P T", "timed from Enter")
     terminal.keys("Escape")
     terminal.open_orders(0)
     terminal.keys("C-q")
