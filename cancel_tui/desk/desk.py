@@ -315,7 +315,8 @@ class Desk:
             if bad and len(bad) == len(found):
                 self._failed(slot, bad[0])
             elif not bad and found:
-                slot.state, slot.error, slot.listed_at, slot.complete = VenueState.LIVE, None, now, True
+                slot.state, slot.error, slot.listed_at = VenueState.LIVE, None, now
+                slot.complete = slot.book.complete
             self.changed()
 
         return take

@@ -182,7 +182,11 @@ class VenueRun:
         outcome: Outcome[ClosedPage] = NotSent("nothing to look for")
         pages = 0
         queue: list[ClosedQuery] = list(action.plan.queries)
+        reads = self.engine.capabilities.read_order
         while queue and wanted and pages < _MAX_CLOSED_PAGES:
+            if reads and pages and len(wanted) < len(queue):
+                # Fewer orders than pages are left: reading them one by one costs less.
+                break
             query = queue.pop(0)
             pages += 1
             outcome = await self._safe(self.venue.closed_page(query, self._port()))

@@ -87,16 +87,15 @@ class Listing(Endings):
             note = note or found.note
             scoped = self._take_orders(found.orders, part_begun, now, wall, listed, unreadable)
             readings[part_id] = PartReading(part_begun, found.complete, scoped)
-        whole = failed is None and set(readings) >= {
-            part.id for part in self.proof.wanted(self.parts, self.last_cancel)
-        }
+        wanted = {part.id for part in self.proof.wanted(self.parts, self.last_cancel)}
+        whole = failed is None and wanted <= {name for name, one in readings.items() if one.complete}
         self.unreadable = unreadable if whole else {**self.unreadable, **unreadable}
         if failure is None:
             empty = self.proof.absorb(self.parts, begun, readings, self.last_cancel)
         else:
             empty = False
             self.proof.streak.clear()
-        if whole and all(one.complete for one in readings.values()):
+        if whole:
             self.complete_passes += 1
             self._missing(begun, listed)
         self._note_stall(begun, whole=whole, listed=bool(listed))

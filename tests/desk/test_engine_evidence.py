@@ -350,3 +350,14 @@ def test_ends_are_looked_up_in_closed_pages_once_the_status_budget_is_spent() ->
             pending = order(one.key.order_id, OrderStatus.PENDING_CANCEL)
             it.took_cancel(one.key, Answered(CancelAck(pending)), 0.2, WALL)
     assert ReadClosed in kinds(it.next(1.0))
+
+
+def test_an_incomplete_list_forgets_no_order_that_could_not_be_read() -> None:
+    engine = Engine(VENUE, Capabilities(), Aim(Scope(sides=frozenset({Side.BUY}), raw={})), 0.0)
+    blurred = Order(key=OrderKey(VENUE, None, Family.ORDER, OrderId("x")), status=OrderStatus.OPEN)
+    for number, (rows, complete) in enumerate([((blurred,), True), ((), False)]):
+        engine.took_parts(Parts((Part("orders"),)))
+        found = {"orders": (float(number), Answered(PartList(rows, complete=complete, note="page 2")))}
+        engine.took_list(float(number), found, None, number + 0.1, 0.0)
+    assert set(engine.unreadable) == {blurred.key}
+    assert not engine.flat
