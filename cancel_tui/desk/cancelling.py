@@ -80,6 +80,7 @@ class Cancelling(KillState):
             if native.wanted and not native.flying and native.next_try <= now and self._unauthorised < 3:
                 native.wanted, native.flying = False, True
                 native.attempts += 1
+                native.sent_at = now
                 native.reach = self._in_reach(native.symbol)
                 for key in native.reach:
                     self._sent(self.tracks[key], now)
@@ -139,7 +140,7 @@ class Cancelling(KillState):
         if not isinstance(outcome, NotSent):
             self.last_cancel = max(self.last_cancel, now)
             track.ended_at = now
-            track.requested_wall = track.requested_wall or wall
+            track.requested_wall = track.requested_wall or _asked(track.sent_at, now, wall)
         self._note(outcome)
         if isinstance(outcome, Answered):
             track.acknowledged_wall = track.acknowledged_wall or wall
@@ -187,7 +188,7 @@ class Cancelling(KillState):
         if isinstance(outcome, Answered):
             native.answered = True
             native.named = native.named or bool(outcome.value.orders or outcome.value.ids)
-            named = self._named(outcome.value, now, wall)
+            named = self._named(outcome.value, native.sent_at, now, wall)
         for key in native.reach:
             track = self.tracks[key]
             if track.stage is not Stage.SENT or key in self._cancels_flying:
@@ -195,7 +196,7 @@ class Cancelling(KillState):
             if not isinstance(outcome, NotSent):
                 track.ended_at = now
                 track.sighted = track.lingering = False
-                track.requested_wall = track.requested_wall or wall
+                track.requested_wall = track.requested_wall or _asked(track.sent_at, now, wall)
             if isinstance(outcome, Answered):
                 if key.order_id not in named:
                     track.apply(Event.SILENCE, now)
@@ -214,25 +215,25 @@ class Cancelling(KillState):
         self._closed_at = max(self._closed_at, now + READ_AFTER)
         self._soon(now)
 
-    def _named(self, ack: CancelAllAck, now: float, wall: float) -> set[OrderId]:
+    def _named(self, ack: CancelAllAck, sent_at: float | None, now: float, wall: float) -> set[OrderId]:
         for order in ack.orders:
             self._observe(order)
             track = self._track(order.key, now)
-            self._acknowledged(track, now, wall)
+            self._acknowledged(track, sent_at, now, wall)
             self._took_order(track, order, now, wall)
         for order_id in ack.ids:
             track = self._track(OrderKey(self.venue, None, Family.ORDER, order_id), now)
-            self._acknowledged(track, now, wall)
+            self._acknowledged(track, sent_at, now, wall)
             if track.stage is not Stage.ENDED:
                 track.apply(Event.TOOK, now)
         return {order.key.order_id for order in ack.orders} | set(ack.ids)
 
-    def _acknowledged(self, track: Track, now: float, wall: float) -> None:
+    def _acknowledged(self, track: Track, sent_at: float | None, now: float, wall: float) -> None:
         track.attempts = max(track.attempts, 1)
         track.ended_at = now
         track.sighted = track.lingering = False
         track.message = None
-        track.requested_wall = track.requested_wall or wall
+        track.requested_wall = track.requested_wall or _asked(sent_at, now, wall)
         track.acknowledged_wall = track.acknowledged_wall or wall
         track.next_read = now + READ_AFTER
 
@@ -255,3 +256,8 @@ class Cancelling(KillState):
         """Whether the order belongs to a family that the venue does not list: its absence says nothing."""
         spots = {*self.capabilities.blind_spots, *self.blind_spots}
         return key.family is Family.STOP and "stop_orders" in spots
+
+
+def _asked(sent_at: float | None, now: float, wall: float) -> float:
+    """The wall time of a request from its monotonic one."""
+    return wall if sent_at is None else wall - (now - sent_at)

@@ -262,8 +262,9 @@ class Desk:
 
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""
+        running = [kill for kill in self.kills if kill.finished_wall is None and not kill.by_id]
         return any(
-            kill.finished_wall is None and not kill.by_id and name in kill.names for kill in self.kills
+            name in kill.names and not (name in kill.runs and kill.runs[name].over) for kill in running
         )
 
     def plan_kill(

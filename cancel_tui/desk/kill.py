@@ -52,6 +52,8 @@ class VenueRun:
         self.venue = venue
         self.lane = lane
         self.tally = Tally()
+        self.over = False
+        """Whether this venue's part has come to its end."""
         self.changed: Callable[[], None] = lambda: None
         self.listed: Callable[[dict[str, Outcome[PartList]]], None] = lambda _: None
         """Called with what each pass brought, so that the book learns of it too."""
@@ -72,6 +74,7 @@ class VenueRun:
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
+        self.over = True
         self.changed()
 
     def release(self) -> None:

@@ -40,6 +40,8 @@ class Native:
     answered: bool = False
     attempts: int = 0
     next_try: float = 0.0
+    sent_at: float | None = None
+    """When its last request was handed out."""
     named: bool = False
     """An answer to it named orders: the venue understands this spelling."""
     reach: tuple[OrderKey, ...] = ()

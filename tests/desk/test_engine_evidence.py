@@ -361,3 +361,12 @@ def test_an_incomplete_list_forgets_no_order_that_could_not_be_read() -> None:
         engine.took_list(float(number), found, None, number + 0.1, 0.0)
     assert set(engine.unreadable) == {blurred.key}
     assert not engine.flat
+
+
+def test_a_cancel_is_dated_by_its_sending_and_not_by_its_answer() -> None:
+    wanted = key("x")
+    engine = Engine(VENUE, Capabilities(read_order=True), Aim(Scope(keys=frozenset({wanted}), raw={})), 0.0)
+    assert SendCancel(wanted) in engine.next(1.0)
+    engine.took_cancel(wanted, Answered(CancelAck()), 4.5, WALL + 4.5)
+    assert engine.tracks[wanted].requested_wall == WALL + 1.0
+    assert engine.tracks[wanted].acknowledged_wall == WALL + 4.5
