@@ -11,7 +11,7 @@ from urllib.parse import quote
 from cancel_tui.clock import Clock
 from cancel_tui.orders import OrderId, VenueName
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import VenueSettings
+from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.venues.base import (
     CallClass,
     CancelAck,
@@ -71,6 +71,21 @@ def retry_after(reply: Reply) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(0.0, wanted - now), _LONGEST_RETRY)
+
+
+CAUTIOUS_READS: Mapping[CallClass, Budget] = dict.fromkeys(
+    (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED), Budget(10, 1.0)
+)
+"""For venues that document no limit: caution of our own, which binds reads and never cancels."""
+
+
+def limited(
+    budgets: Mapping[CallClass, Budget], limits: Mapping[str, Budget | None]
+) -> dict[CallClass, Budget]:
+    """A venue's budgets with the configured `limits` laid over them; None takes one away."""
+    merged: dict[CallClass, Budget | None] = {**budgets}
+    merged.update({CallClass(name): budget for name, budget in limits.items()})
+    return {call: budget for call, budget in merged.items() if budget is not None}
 
 
 class HttpVenue:

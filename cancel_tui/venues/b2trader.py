@@ -18,7 +18,7 @@ from cancel_tui.orders import AccountId, Family, Order, OrderKey
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.text import VenueText
-from cancel_tui.venues.adapter import HttpVenue, path_id, same_order
+from cancel_tui.venues.adapter import HttpVenue, limited, path_id, same_order
 from cancel_tui.venues.b2trader_orders import Rows, read_cancelled
 from cancel_tui.venues.b2trader_token import Tokens, server_time
 from cancel_tui.venues.base import (
@@ -84,14 +84,8 @@ def _paths(settings: VenueSettings) -> dict[str, str]:
 
 
 def _capabilities(settings: VenueSettings) -> Capabilities:
-    budgets = dict(_DEFAULT_BUDGETS)
-    for name, budget in settings.limits.items():
-        if budget is None:
-            budgets.pop(CallClass(name), None)
-        else:
-            budgets[CallClass(name)] = budget
     return Capabilities(
-        budgets=budgets,
+        budgets=limited(_DEFAULT_BUDGETS, settings.limits),
         poll_seconds=5.0,
         timeout_seconds=settings.timeout_seconds or _SECONDS,
         connections=8,

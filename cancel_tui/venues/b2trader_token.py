@@ -93,11 +93,6 @@ class Tokens:
         self._failed_at: float | None = None
         self._doubted_at: float | None = None
 
-    @property
-    def renewable(self) -> bool:
-        """Whether there is an API token to exchange."""
-        return self._api_token is not None
-
     def bearer(self) -> bytes:
         """The value of the Authorization header; raises ValueError before there is a token."""
         if self.current is None:

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cancel_tui.clock import Clock
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText, literal
-from cancel_tui.venues.adapter import HttpVenue
+from cancel_tui.venues.adapter import HttpVenue, limited
 from cancel_tui.venues.base import CallClass, Capabilities, Message, Port, Reply
 from cancel_tui.venues.decode import Unreadable, complaint, decode, number, table, text
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, Unauthorised
@@ -114,7 +114,7 @@ class CoinSwitch(HttpVenue):
         self._root = quote(urlsplit(settings.base_url).path.rstrip("/"), safe="/%:@!$&'()*,;=~") + API
         self.capabilities = replace(
             capabilities,
-            budgets=_limited(capabilities.budgets, settings.limits),
+            budgets=limited(capabilities.budgets, settings.limits),
             timeout_seconds=settings.timeout_seconds or capabilities.timeout_seconds,
         )
 
@@ -205,14 +205,6 @@ class CoinSwitch(HttpVenue):
 
 
 _BY_ORDER = (CallClass.CANCEL, CallClass.STATUS)
-
-
-def _limited(
-    documented: Mapping[CallClass, Budget], configured: Mapping[str, Budget | None]
-) -> dict[CallClass, Budget]:
-    budgets: dict[CallClass, Budget | None] = {**documented}
-    budgets.update({CallClass(name): budget for name, budget in configured.items()})
-    return {call: budget for call, budget in budgets.items() if budget is not None}
 
 
 def _speaks(body: bytes) -> bool:

@@ -241,10 +241,6 @@ class CoinSwitchFutures(CoinSwitch):
                 return first
             bounds = _always(Span(first.begin, step))
 
-    def _last_hour(self) -> Span:
-        now = self.now_ms()
-        return newest(now - _HOUR, now)
-
     def _up_to_now(self, begin: int) -> Callable[[], Span]:
         return lambda: newest(begin, self.now_ms())
 

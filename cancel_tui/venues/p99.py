@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from cancel_tui.clock import Clock
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
-from cancel_tui.venues.adapter import HttpVenue, same_order
+from cancel_tui.venues.adapter import CAUTIOUS_READS, HttpVenue, limited, same_order
 from cancel_tui.venues.base import (
     CallClass,
     CancelAck,
@@ -97,7 +97,7 @@ class P99Venue(HttpVenue):
             cancel_all_symbol=True,
             read_order=True,
             closed_page=PAGE,
-            budgets=_budgets(settings),
+            budgets=limited(CAUTIOUS_READS, settings.limits),
             poll_seconds=2.0,
             timeout_seconds=settings.timeout_seconds or 5.0,
         )
@@ -338,9 +338,3 @@ class P99Venue(HttpVenue):
 def make(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> P99Venue:
     """Build the adapter; raises ValueError with a sentence for credentials that cannot work."""
     return P99Venue(settings, credentials, clock)
-
-
-def _budgets(settings: VenueSettings) -> dict[CallClass, Budget]:
-    cautious = (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED)
-    limits: dict[str, Budget | None] = {**dict.fromkeys(cautious, Budget(10, 1.0)), **settings.limits}
-    return {CallClass(name): budget for name, budget in limits.items() if budget is not None}

@@ -20,10 +20,10 @@ from urllib.parse import quote, urlsplit
 from cancel_tui.clock import Clock
 from cancel_tui.orders import Order, OrderId, OrderKey
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
-from cancel_tui.venues.adapter import HttpVenue, path_id, same_order
+from cancel_tui.venues.adapter import CAUTIOUS_READS, HttpVenue, limited, path_id, same_order
 from cancel_tui.venues.base import (
     CallClass,
     CancelAck,
@@ -94,7 +94,7 @@ class RoxomVenue(HttpVenue):
             cancel_all_takes_protective=True,
             read_order=True,
             closed_page=100_000,
-            budgets=_budgets(settings),
+            budgets=limited(CAUTIOUS_READS, settings.limits),
             poll_seconds=2.0,
             timeout_seconds=settings.timeout_seconds or 5.0,
             lacks=frozenset({"exchange"}),
@@ -340,12 +340,6 @@ def _key_id(value: Secret | None) -> Secret:
     if not re.fullmatch(r"[!-~]+", text):
         raise ValueError("api_key holds spaces or characters that are not ASCII: copy it again")
     return Secret(text)
-
-
-def _budgets(settings: VenueSettings) -> dict[CallClass, Budget]:
-    cautious = (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED)
-    limits: dict[str, Budget | None] = {**dict.fromkeys(cautious, Budget(10, 1.0)), **settings.limits}
-    return {CallClass(name): budget for name, budget in limits.items() if budget is not None}
 
 
 def _definite(outcome: Outcome[Any]) -> bool:
