@@ -78,6 +78,7 @@ def _signals(handler: Callable[[], None]) -> Iterator[None]:
         try:
             loop.add_signal_handler(number, handler)
         except (NotImplementedError, RuntimeError, ValueError):
+            # Windows, or no main thread: there the default effect of the signal stays.
             continue
         taken.append(number)
     try:

@@ -56,6 +56,7 @@ async def _serve(options: argparse.Namespace) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows has no such handlers; Ctrl-C ends the servers there all the same.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     await cluster.start()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
-import socket
 from collections.abc import Callable, Iterable
 from math import inf
 from time import monotonic
@@ -33,7 +31,7 @@ from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
 from cancel_tui.desk.desk import Desk, Slot
-from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.kill import Kill, whoami
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import scope_json
 from cancel_tui.orders import Order, OrderKey, iso
@@ -76,7 +74,7 @@ class CancelApp(App[int], inherit_bindings=False):
         """One sentence for the banner; the last thing that was refused or went wrong."""
         self.lag = 0.0
         """Seconds by which the event loop was late of late; 0 while it is in time."""
-        self.operator = f"{getpass.getuser()}@{socket.gethostname()}"
+        self.operator = "{operator}@{host}".format(**whoami())
         self.left = False
         """Whether the operator has left of their own accord."""
         self.enough = asyncio.Event()
@@ -277,7 +275,7 @@ class CancelApp(App[int], inherit_bindings=False):
             self.refuse("it is over already" if over else "a cancel of it is under way already")
             return
         kill = self.desk.plan_kill(Scope(keys=wanted, raw={}), by_id=True, known=self._described(wanted))
-        self.desk.start(kill, {**scope_json(kill.scope), "operator": self.operator})
+        self.desk.start(kill, scope_json(kill.scope))
 
     # ------------------------------------------------------------------ kill
 
@@ -303,7 +301,7 @@ class CancelApp(App[int], inherit_bindings=False):
             return
         known = self._described(scope.keys) if scope.keys else []
         kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known)
-        self.desk.start(kill, {**scope_json(scope), "operator": self.operator})
+        self.desk.start(kill, scope_json(scope))
         self.say(f"KILL {kill.kill_id[:6]}: {scope_words(scope)}")
         while len(self.screen_stack) > 1:
             self.pop_screen()
