@@ -6,11 +6,15 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
-from cancel_tui.practice.cluster import LIVELY, Cluster
+from cancel_tui.practice.catalogue import FaultError, overview
+from cancel_tui.practice.cluster import KINDS, LIVELY, Cluster
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +29,32 @@ def add_practice(parser: argparse.ArgumentParser) -> None:
     """The options that practice and demo share."""
     parser.add_argument("--orders", type=int, default=200, metavar="N", help="open orders at the start")
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds per answer")
-    parser.add_argument("--faults", default="", metavar="NAME[,NAME…]", help="misbehaviour of the venues")
+    parser.add_argument(
+        "--faults",
+        action=_Faults,
+        default="",
+        metavar="NAME[,NAME…]",
+        help="misbehaviour of the venues; `list` shows every name with a sentence, and ends",
+    )
     parser.add_argument("--seed", type=int, default=7, metavar="N")
     parser.add_argument("--still", action="store_true", help="orders do not move about by themselves")
+
+
+class _Faults(argparse.Action):
+    """`list` and `help` print what there is, whatever else stands in the command line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the value."""
+        if values in ("list", "help"):
+            sys.stdout.write(f"{overview(KINDS)}\n")
+            parser.exit()
+        setattr(namespace, self.dest, values)
 
 
 def make_cluster(options: argparse.Namespace) -> Cluster:
@@ -37,13 +64,16 @@ def make_cluster(options: argparse.Namespace) -> Cluster:
     if not 0 <= options.latency <= 60_000:
         raise UsageError("--latency must be from 0 to 60000 milliseconds")
     faults = tuple(one.strip() for one in options.faults.split(",") if one.strip())
-    return Cluster(
-        options.orders,
-        seed=options.seed,
-        latency=options.latency / 1000,
-        faults=faults,
-        activity=None if options.still else LIVELY,
-    )
+    try:
+        return Cluster(
+            options.orders,
+            seed=options.seed,
+            latency=options.latency / 1000,
+            faults=faults,
+            activity=None if options.still else LIVELY,
+        )
+    except FaultError as why:
+        raise UsageError(f"--faults: {why}") from why
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.practice.b2trader_book import Account, Dealer
 from cancel_tui.practice.b2trader_feed import Feed
 from cancel_tui.practice.b2trader_requests import CREATE, BadOrderError, create
-from cancel_tui.practice.b2trader_switches import Switches
+from cancel_tui.practice.b2trader_switches import OWN, Switches
 from cancel_tui.practice.b2trader_tokens import Tokens
 from cancel_tui.practice.b2trader_wire import Wire
 from cancel_tui.practice.http import Answer, Request, Response, Upgrade
@@ -49,18 +49,24 @@ class B2Trader(PracticeVenue, Switches):
 
     kind = "b2trader"
     name = "broker"
+    shared_faults = frozenset(("stop_triggers", "stream_silent", "stream_duplicates"))
+    own_faults = OWN
+    routes_known = frozenset(
+        ("exchange", "accounts", "upgrade", "stream", "list", "cancel", "cancel_stop", "create")
+    ) | {"negotiate", "unknown"}
 
     def __init__(self, clock: Clock, plan: Plan) -> None:
-        PracticeVenue.__init__(self, clock, plan)
         Switches.__init__(self)
+        PracticeVenue.__init__(self, clock, plan)
         self.obey(plan.faults)
         self.tokens = Tokens(clock)
         self.dealer = Dealer(self.book)
         self.wire = Wire(self)
-        self.feed = Feed(self.book, self.wire, (account.id for account in self.accounts), self)
+        self.feed = Feed(self.book, self.wire, (account.id for account in self.accounts), self, self.shown)
         self.stop_orders = 0 if plan.orders == 0 else max(2, plan.orders // 20)
         """How many waiting Stops `populate` adds."""
         self._chance = random.Random(f"faults/{plan.seed}")
+        self._newcomers = random.Random(f"newcomers/{plan.seed}")
         self._pace: tuple[tuple[int, float], RateLimit] | None = None
         self._refusals = 0
         self._expiring = False
@@ -87,8 +93,7 @@ class B2Trader(PracticeVenue, Switches):
             return
         self._populated = True
         self.dealer.populate(self.plan.orders, self.stop_orders)
-        draw = random.Random(f"newcomers/{self.plan.seed}")
-        Motion(self.book, self.plan.activity, lambda: self.dealer.random_order(draw, age=0.0)).start()
+        Motion(self.book, self.plan.activity, self.newcomer).start()
 
     async def start(self) -> None:
         """Fill the book, listen, and let time-driven changes reach the stream."""
@@ -104,10 +109,22 @@ class B2Trader(PracticeVenue, Switches):
                 await self._ticker
             self._ticker = None
 
+    def newcomer(self) -> SimOrder:
+        """A fresh order, as its owner might place it now."""
+        return self.dealer.random_order(self._newcomers, age=0.0)
+
+    def expire_credentials(self) -> None:
+        """Access tokens expire; the API token stays good."""
+        self.expire_tokens()
+
     def expire_tokens(self) -> None:
         """Refuse every access token issued so far; open sockets are told by type 7."""
         self.tokens.revoke_all()
         self._close_unauthorised()
+
+    def route_name(self, request: Request) -> str:
+        """By which name faults know what this request asks for."""
+        return _route_of(request)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request, or misbehave as the faults say."""
@@ -117,7 +134,7 @@ class B2Trader(PracticeVenue, Switches):
         if answer is None:
             answer = self._carry_out(request, route)
             answer = wire_fault(self.faults, route, "effect_then_") or answer
-        return dated(answer, self.clock.wall())
+        return dated(answer, self.wall())
 
     def _carry_out(self, request: Request, route: str) -> Answer:
         if route == "upgrade":
@@ -127,7 +144,8 @@ class B2Trader(PracticeVenue, Switches):
         if route == "negotiate":
             return self._negotiate(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self.tokens.verify(token.strip()) is None:
+        good = scheme.lower() == "bearer" and self.tokens.verify(token.strip()) is not None
+        if not good or strikes(self.faults, "unauthorized", route):
             return self._unauthorised()
         if route == "accounts":
             return self.wire.ok([self._account(account) for account in self.accounts])
@@ -212,7 +230,7 @@ class B2Trader(PracticeVenue, Switches):
 
     def _list(self, account: Account, *, stops: bool) -> Response:
         family = "stop" if stops else "order"
-        mine = [o for o in self.book.live() if o.account == account.id and o.family == family]
+        mine = [o for o in self.shown.orders() if o.account == account.id and o.family == family]
         return self.wire.ok([self._written(order) for order in mine])
 
     def _written(self, order: SimOrder) -> dict[str, object]:
@@ -227,6 +245,8 @@ class B2Trader(PracticeVenue, Switches):
             return self.wire.error(404, "The order was not found.")
         if order.account != account.id or strikes(self.faults, "wrong_account", route):
             return self.wire.error(self.wrong_account_code, "The order was not found.")
+        if order.state.live and self.puts_off(order):
+            return self.wire.error(409, "The order is being processed.")
         if not order.state.live or not act(order):
             return self.wire.error(self.finished_cancel_code, "The order was not found or is finished.")
         row = self._written(order)
@@ -236,9 +256,13 @@ class B2Trader(PracticeVenue, Switches):
 
     def _cancel_order(self, order: SimOrder) -> bool:
         """Cancel a live order; False when it turned out to be finished."""
-        if strikes(self.faults, "fill_race", "cancel"):
-            self.book.fill(order)
-            return False
+        if strikes(self.faults, "cancel_noop", "cancel"):
+            return True
+        part = self.raced(order, "cancel")
+        if part is not None:
+            self.book.fill(order, part)
+            if not order.state.live:
+                return False
         if strikes(self.faults, "fill_race_completed", "cancel"):
             self.book.fill(order)
             return True
@@ -257,10 +281,10 @@ class B2Trader(PracticeVenue, Switches):
 
     def _cancel_stop(self, stop: SimOrder) -> bool:
         """Cancel a waiting Stop; False when it turned out to be finished."""
-        if strikes(self.faults, "stop_activates_before", "cancel_stop"):
+        if strikes(self.faults, "stop_triggers_before", "cancel_stop"):
             self.dealer.trigger(stop)
             return False
-        if strikes(self.faults, "stop_activates", "cancel_stop"):
+        if strikes(self.faults, "stop_triggers", "cancel_stop"):
             self.dealer.trigger(stop)
         else:
             self.book.cancel(stop, 0)
@@ -272,8 +296,6 @@ class B2Trader(PracticeVenue, Switches):
             self.wire.error(429, "Too many requests."),
             self.wire.error(503, "The service is overloaded."),
         )
-        if strikes(self.faults, "throttle_plain", route):
-            return refusals[1]
         if strikes(self.faults, "throttle_503", route):
             return refusals[2]
         if not planned(self.faults, "throttle_mixed", route):
@@ -293,6 +315,7 @@ class B2Trader(PracticeVenue, Switches):
             strikes(self.faults, "expired_token", "")
             self.expire_tokens()
         self._expiring = on
+        self.tokens.ahead = self.wall() - self.clock.wall()
 
     def _close_unauthorised(self) -> None:
         for connection in list(self.feed.hub.connections):

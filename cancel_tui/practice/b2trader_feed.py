@@ -12,6 +12,7 @@ from cancel_tui.practice.b2trader_switches import Switches
 from cancel_tui.practice.b2trader_wire import Wire
 from cancel_tui.practice.market import Book, SimOrder
 from cancel_tui.practice.mischief import planned, strikes
+from cancel_tui.practice.shown import Shown
 from cancel_tui.practice.signalr import Hub, Stream
 
 _SECONDS_PER_ORDER = 0.0002
@@ -24,11 +25,14 @@ class Feed:
     for long lists), which needs somebody to call `flush`.
     """
 
-    def __init__(self, book: Book, wire: Wire, accounts: Iterable[str], switches: Switches) -> None:
+    def __init__(
+        self, book: Book, wire: Wire, accounts: Iterable[str], switches: Switches, shown: Shown
+    ) -> None:
         self._book = book
         self._wire = wire
         self._accounts = frozenset(accounts)
         self._switches = switches
+        self._shown = shown
         self.hub = Hub(book.clock, switches, self._opened)
         self._dirty: dict[str, dict[str, SimOrder]] = {}
         self._pushed: dict[str, float] = {}
@@ -53,7 +57,7 @@ class Feed:
         return [stream for stream in self.hub.streams() if stream.arguments == [account]]
 
     def _open(self, account: str) -> list[SimOrder]:
-        return [o for o in self._book.live() if o.account == account and o.family == "order"]
+        return [o for o in self._shown.orders("stream") if o.account == account and o.family == "order"]
 
     def _push(self, account: str, changed: dict[str, SimOrder]) -> None:
         streams = self._listeners(account)
@@ -70,7 +74,8 @@ class Feed:
         if orders or self._switches.stream_mode == "full":
             item = self._item(orders)
             for stream in streams:
-                stream.push(item)
+                for _ in range(2 if self._strikes("stream_duplicates") else 1):
+                    stream.push(item)
 
     def _item(self, orders: list[SimOrder]) -> object:
         if not orders and self._strikes("null_list"):
@@ -92,6 +97,7 @@ class Feed:
         orders = self._open(str(stream.arguments[0]))
         if orders or self._switches.stream_mode != "nothing_when_empty":
             stream.push(self._item(orders))
+            self._shown.told(orders, "stream")
         if self._strikes("stream_end"):
             stream.end()
         elif self._strikes("stream_close"):

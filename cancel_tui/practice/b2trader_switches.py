@@ -2,37 +2,48 @@
 
 Both may change at any time. A boolean attribute is switched by its own name in `plan.faults`; a stream mode
 by `stream_changed`, `stream_changed_final`, `stream_nothing_when_empty`; an error shape by `errors_list`,
-`errors_empty`, `errors_html`. The set `faults` knows those of `mischief` (`hang`, `effect_then_drop`,
-`throttle` …) and the following, all with the same `@ROUTE`, `*COUNT` and `once:`. Routes are `exchange`,
-`accounts`, `upgrade`, `stream`, `list`, `cancel`, `cancel_stop`, `create`, `negotiate`, `unknown`.
-
-- `throttle_plain`, `throttle_503`: 429 without `Retry-After`, or 503; `throttle_mixed`: only `throttle_pace`
-  requests pass, the others get 429 with `Retry-After`, 429 without, and 503 in turn;
-- `fill_race`: the order fills just before its DELETE, which then finds it finished; `fill_race_completed`:
-  the DELETE answers 200 with `Completed`;
-- `stop_activates`: a Stop triggers while it is cancelled, the answer says `Activated`, and there is a new
-  order; `stop_activates_before`: the same just before, so that the DELETE finds the Stop finished;
-- `wrong_account`: a DELETE answers as for another account's order, and the order lives on;
-- `expired_token`: access tokens issued so far are refused (401, 401 at the upgrade, type 7 on open sockets);
-  those issued while it is on last half a minute, whatever expiry they claim;
-- `token_refused`: the exchange answers 401; `upgrade_403`: sockets are forbidden;
-- `reject_new`: created orders are answered 200 with status `Rejected`;
-- `wrong_id`: the answer to a DELETE names another order;
-- `null_list`, `missing_list`: an item without orders is null, or carries no list at all;
-- `no_snapshot`: a subscription gets no first item; `stream_error`: it fails at once; `stream_end`,
-  `stream_close`, `stream_drop`: after the first item it ends, or the connection is closed by type 7, or cut;
-  `stream_silent`: no item follows the first.
+`errors_empty`, `errors_html`. The set `faults` knows those of `catalogue`, and `OWN` below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cancel_tui.practice.signalr import HubSwitches
 
 _SHAPES = {"errors_list": "errors", "errors_empty": "empty", "errors_html": "html"}
 _MODES = ("full", "changed", "changed_final", "nothing_when_empty")
+
+OWN: Mapping[str, str] = {
+    "throttle_503": "503 instead of 429",
+    "throttle_mixed": "4 requests a second pass, others get 429 with or without `Retry-After`, or 503",
+    "fill_race_completed": "the order fills just before its DELETE, which answers 200 with `Completed`",
+    "stop_triggers_before": "a Stop triggers just before its DELETE, which finds it finished",
+    "wrong_account": "a DELETE answers as for another account's order, and the order lives on",
+    "expired_token": "access tokens are refused, and new ones last half a minute whatever they claim",
+    "token_refused": "the token exchange answers 401",
+    "upgrade_403": "WebSockets are forbidden",
+    "reject_new": "created orders are answered 200 with status `Rejected`",
+    "no_snapshot": "a subscription gets no first item",
+    "stream_error": "a subscription fails at once",
+    "stream_end": "a subscription ends after its first item",
+    "stream_close": "the connection is closed by a message after a first item",
+    "stream_drop": "the connection is cut after a first item",
+    "stream_changed": "later items list only what changed and is still open",
+    "stream_changed_final": "the same, and what ended with its last status",
+    "stream_nothing_when_empty": "an empty list is not sent",
+    "async_cancel": "every DELETE of an order answers `Working`, and the end comes later",
+    "rest_lists": "GET of orders and Stop orders answers lists",
+    "unknown_enum": "statuses, sources and reasons that no document has, a third of the orders each",
+    "number_decimals": "amounts and prices are JSON numbers",
+    "coalesce": "stream messages share frames, and are cut over two",
+    "mute": "the stream sends no pings",
+    "errors_list": "errors are a list",
+    "errors_empty": "errors have no body",
+    "errors_html": "errors are HTML pages",
+}
+"""What only this venue can do, by name."""
 
 
 @dataclass(eq=False)
@@ -79,9 +90,8 @@ class Switches(HubSwitches):
     """`problem` (application/problem+json), `errors` (a list), `empty` or `html`."""
 
     def obey(self, names: Iterable[str]) -> None:
-        """Set what the plan's fault names ask for."""
-        self.faults = set(names)
-        for name in self.faults:
+        """Set what the plan's fault names ask for, beyond being in `faults`."""
+        for name in names:
             if isinstance(getattr(type(self), name, None), bool):
                 setattr(self, name, True)
             elif name.removeprefix("stream_") in _MODES:

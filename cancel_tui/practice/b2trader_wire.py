@@ -18,6 +18,7 @@ import msgspec
 from cancel_tui.practice.b2trader_switches import Switches
 from cancel_tui.practice.http import Response
 from cancel_tui.practice.market import SimOrder, State
+from cancel_tui.practice.mischief import planned
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _FEE = Decimal("0.001")
@@ -177,7 +178,7 @@ class Wire:
             "orderId": order.id,
             "orderType": order.type,
             "side": order.side.capitalize(),
-            "status": "Suspended" if odd == 0 and order.state.live else status_word(order),
+            "status": "Suspended" if order.state.live and self._strange(odd) else status_word(order),
             "source": "MobileApp" if odd == 1 else order.extra.get("source", "Manual"),
             "timeInForce": order.tif.capitalize(),
             "requestedAmount": self.amount(order.quantity),
@@ -191,6 +192,10 @@ class Wire:
 
     def _odd(self, order: SimOrder) -> int:
         return _serial(order) % 3 if self._switches.unknown_enum else -1
+
+    def _strange(self, odd: int) -> bool:
+        """Whether a live order carries a status that no document has."""
+        return odd == 0 or planned(self._switches.faults, "unknown_status") is not None
 
     def _time(self, order: SimOrder, seconds: float, field: int) -> str:
         digits = self._switches.fractional_digits

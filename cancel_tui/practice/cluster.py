@@ -9,6 +9,7 @@ from secrets import token_hex
 
 from cancel_tui.clock import Clock, SystemClock
 from cancel_tui.practice.b2trader import B2Trader
+from cancel_tui.practice.catalogue import sort_out
 from cancel_tui.practice.coinswitch_futures import CoinSwitchFutures
 from cancel_tui.practice.coinswitch_spot import CoinSwitchSpot
 from cancel_tui.practice.market import Activity
@@ -16,15 +17,24 @@ from cancel_tui.practice.p99 import P99Spot
 from cancel_tui.practice.roxom import Roxom
 from cancel_tui.practice.venue import Plan, PracticeVenue
 
-_SHARES = {CoinSwitchSpot: 0.30, CoinSwitchFutures: 0.25, Roxom: 0.12, P99Spot: 0.20, B2Trader: 0.13}
+_SHARES: dict[type[PracticeVenue], float] = {
+    CoinSwitchSpot: 0.30,
+    CoinSwitchFutures: 0.25,
+    Roxom: 0.12,
+    P99Spot: 0.20,
+    B2Trader: 0.13,
+}
 """Which part of the orders each venue gets."""
+
+KINDS: tuple[type[PracticeVenue], ...] = tuple(_SHARES)
+"""Every kind of practice venue."""
 
 LIVELY = Activity(fills=0.05, partial_fills=0.1, newcomers=0.0, expiries=0.02)
 """How a practice book moves while somebody watches it: events a second."""
 
 
 class Cluster:
-    """Five practice venues."""
+    """Five practice venues; raises FaultError for a fault that none of them knows."""
 
     def __init__(
         self,
@@ -39,6 +49,7 @@ class Cluster:
         clock = clock or SystemClock()
         self.venues: list[PracticeVenue] = []
         left = orders
+        mine = sort_out(faults, KINDS)
         for index, (kind, share) in enumerate(_SHARES.items()):
             last = index == len(_SHARES) - 1
             count = left if last else round(orders * share)
@@ -47,7 +58,7 @@ class Cluster:
                 orders=count,
                 seed=seed + index,
                 latency=latency,
-                faults=faults,
+                faults=mine[kind.name],
                 activity=activity or Activity(),
             )
             self.venues.append(kind(clock, plan))

@@ -1,36 +1,8 @@
 """What both practice CoinSwitch venues share: the front door, the rules of a cancel, deliberate faults.
 
-Faults are names in the mutable set `faults`, which starts as `plan.faults`; unknown names do nothing.
-`@OPERATION`, `once:` and `*COUNT` are understood as in `mischief`: `drop`, `http500@cancel`,
-`once:fill_race`, `once:effect_then_drop@cancel_all`. Operations are `list`, `closed`, `status`, `cancel`,
-`cancel_all`, `create`, `validate`, `ping` and `market`. Spot answers open and closed lists on one path, so
-both are `list` there.
-
-For every signed call, before it has any effect:
-  `hang`, `drop`, `reset`     no answer: silence, a closed connection, a reset connection
-  `http500`, `html`           500 with a message, 502 with an HTML page
-  `http423`, `http429`        423 and 429 with a message, whatever the rate
-  `throttle`                  429 with a message and `Retry-After`
-  `empty`, `badjson`, `torn`  200 with no body, with half a document, with half the promised bytes
-  `redirect`                  307 to another path
-For calls that change something (`cancel`, `cancel_all`, `create`): `effect_then_` + any name above takes
-effect first. A refusal is answered as it is.
-
-Signatures, clock and limits:
-  `replay_refused`      a signature that was used before is refused with 401
-  `skew`                the server's clock is 90 seconds ahead
-  `retry_after`         a 429 of a spent limit carries `Retry-After`
-  `html429`             a 429 of a spent limit is an HTML page
-  `shared_limit`        all methods on the order path also draw on one common window
-Cancels and lists:
-  `fill_race`           a cancel is accepted, but the order ends filled
-  `cancel_reverts`      a cancel is accepted, but the order goes back to resting
-  `stuck_cancel`        a cancel is accepted and never ends
-  `wrong_id`            the answer to a cancel or a status read names another order
-  `slow_ack`            new orders are not acknowledged for half a second; cancelling one is refused till then
-  `unknown_status`      resting orders carry a status word that the documentation does not have
-  `null_list`           an empty list is null
-  `missing_list`        an empty list is left out
+`faults` is a mutable set of names that `catalogue` explains. Those of the wire strike behind the check of key
+and limits, and answer in the venue's own shape. Spot answers open and closed lists on one path, so that both
+are the route `list` there.
 """
 
 from __future__ import annotations
@@ -60,7 +32,6 @@ _HTML = (("content-type", "text/html"),)
 _PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 _TORN = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"data": {'
 _CHANGING = frozenset({"cancel", "cancel_all", "create"})
-_SKEW_MS = 90_000
 _ACK_DELAY = 0.5
 _NOT_CANCELLABLE = {
     State.PENDING: "Order is not acknowledged by the exchange yet",
@@ -95,7 +66,7 @@ _MISBEHAVIOUR: dict[str, Answer] = {
     "http500": message(500, "Internal Server Error"),
     "html": Response(502, _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway"), _HTML),
     "http423": message(423, "Locked"),
-    "http429": message(429, "Too Many Requests"),
+    "throttle_plain": message(429, "Too Many Requests"),
     "throttle": message(429, "Too Many Requests", ("retry-after", "1")),
     "empty": Response(200),
     "badjson": Response.of('{"data": {"orders": [{"order_id": "'),
@@ -136,6 +107,18 @@ class Route:
 class CoinSwitchVenue(PracticeVenue):
     """The part that spot and futures share. `faults`, `limits` and `routes` may be changed while it runs."""
 
+    own_faults: ClassVar[Mapping[str, str]] = {
+        "http423": "423 with a message",
+        "effect_then_http423": "carried out, then: 423 with a message",
+        "replay_refused": "a signature that was used before is refused with 401",
+        "retry_after": "a 429 of a spent limit carries `Retry-After`",
+        "html429": "a 429 of a spent limit is an HTML page",
+        "shared_limit": "all methods on the order path also draw on one common window",
+        "cancel_reverts": "a cancel is accepted, but the order goes back to resting",
+        "stuck_cancel": "a cancel is accepted and never ends",
+        "slow_ack": "new orders are not acknowledged for half a second, and not cancelled till then",
+    }
+    """What spot and futures have in common."""
     windows: ClassVar[Mapping[str, tuple[int, float]]] = {}
     """The documented limits: operation to requests and seconds."""
     shared_window: ClassVar[tuple[int, float]]
@@ -166,11 +149,16 @@ class CoinSwitchVenue(PracticeVenue):
 
     def now_ms(self) -> int:
         """The server's clock, milliseconds since the epoch."""
-        return int(self.clock.wall() * 1000) + (_SKEW_MS if self.fault("skew") else 0)
+        return int(self.wall() * 1000)
 
     def fault(self, name: str, operation: str = "") -> bool:
         """Whether a fault is on for an operation; one that is counted is used up by asking."""
         return strikes(self.faults, name, operation)
+
+    def route_name(self, request: Request) -> str:
+        """By which name faults know what this request asks for."""
+        route = self.routes.get((request.method, request.path))
+        return route.operation if route else "unknown"
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request: gate, limits, faults, then the operation itself."""
@@ -179,7 +167,8 @@ class CoinSwitchVenue(PracticeVenue):
         route = self.routes.get((request.method, request.path))
         if route is None:
             return message(404, "Not Found")
-        if not self._gate.admits(request, refuse_replays=self.fault("replay_refused")):
+        admitted = self._gate.admits(request, refuse_replays=self.fault("replay_refused"))
+        if not admitted or self.expired or self.fault("unauthorized", route.operation):
             return message(401, "Invalid Access")
         throttled = self._throttle(route.operation, request.path) if self.plan.enforce_limits else None
         if throttled is not None:
@@ -251,9 +240,12 @@ class CoinSwitchVenue(PracticeVenue):
     def cancel(self, order: SimOrder) -> None:
         """Take a cancel of one order, or refuse it as the venue does."""
         reason = _NOT_CANCELLABLE.get(order.state)
+        if reason is None and self.puts_off(order):
+            reason = "Order is being processed"
         if reason is not None:
             raise Refusal(400, reason)
-        self.raise_cancel(order)
+        if not self.fault("cancel_noop", "cancel"):
+            self.raise_cancel(order)
 
     def raise_cancel(self, order: SimOrder, operation: str = "cancel") -> None:
         """Start the two phases of a cancel; how they end is up to delay and faults."""
@@ -261,9 +253,13 @@ class CoinSwitchVenue(PracticeVenue):
         if self.fault("stuck_cancel", operation):
             self.book.change(order, State.LEAVING)
             return
-        end = State.CANCELLED
-        if self.fault("fill_race", operation):
+        end, part = State.CANCELLED, self.raced(order, operation)
+        if part is not None and part == order.remaining:
             end = State.FILLED
+        elif part is not None:
+            self.book.at(delay / 2, lambda: self.book.fill(order, part))
+        elif order.trigger is not None and self.fault("stop_triggers", operation):
+            end = State.TRIGGERED
         elif self.fault("cancel_reverts", operation):
             end = State.RESTING
         elif self.cancels_at_once and delay <= 0:

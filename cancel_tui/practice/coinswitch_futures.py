@@ -7,11 +7,6 @@ orders too, and limits of 10 or 20 a minute. Where the documentation is silent t
 taken: a single given time opens a window of 7 days, an unknown order is 404, a refused cancel 400, and the
 cancel-all reaches orders of any age. `PARTIALLY_EXECUTED` is shown for orders that still rest with a part
 fill, and in the closed list for the rests of immediate-or-cancel orders.
-
-Faults besides those of `coinswitch_base`:
-  `recent_only`       a cancel-all reaches orders of the last 7 days only
-  `nothing_refused`   a cancel-all with nothing open is refused with 400
-  `partial_end`       an order cancelled after a part fill ends as `PARTIALLY_EXECUTED`
 """
 
 from __future__ import annotations
@@ -81,6 +76,18 @@ class CoinSwitchFutures(CoinSwitchVenue):
 
     kind = "coinswitch-futures"
     name = "cs-fut"
+    shared_faults = frozenset(
+        ("cancel_all_noop", "cancel_all_lies", "cancel_all_skips", "cancel_all_half", "stop_triggers")
+    )
+    own_faults: ClassVar[Mapping[str, str]] = {
+        **CoinSwitchVenue.own_faults,
+        "recent_only": "a cancel-all reaches orders of the last 7 days only",
+        "nothing_refused": "a cancel-all with nothing open is refused with 400",
+        "partial_end": "an order cancelled after a part fill ends as `PARTIALLY_EXECUTED`",
+    }
+    routes_known = frozenset(
+        ("list", "closed", "status", "cancel", "cancel_all", "create", "validate", "ping", "market")
+    )
     windows: ClassVar[Mapping[str, tuple[int, float]]] = {
         "list": (20, 60.0),
         "closed": (20, 60.0),
@@ -159,7 +166,7 @@ class CoinSwitchFutures(CoinSwitchVenue):
         for index in range(self.plan.orders // 5):
             self.book.add(self._draw_finished(index))
         # The documentation has no expiry for resting futures orders.
-        Motion(self.book, replace(self.plan.activity, expiries=0.0), self._draw).start()
+        Motion(self.book, replace(self.plan.activity, expiries=0.0), self.newcomer).start()
 
     def describe(self, order: SimOrder) -> dict[str, object]:
         """An order as place, lists and status reads show it."""
@@ -230,6 +237,10 @@ class CoinSwitchFutures(CoinSwitchVenue):
         filled = place.draw_part(rng, quantity) if rng.random() < part_fills else Decimal(0)
         return self._make(place, side, price, quantity, age=age, filled=filled)
 
+    def newcomer(self) -> SimOrder:
+        """A fresh order, as its owner might place it now."""
+        return self._draw()
+
     def _draw_finished(self, index: int) -> SimOrder:
         order = self._draw(draw_age(self._random, 600, 30 * _DAY), part_fills=1.0 if index % 3 == 2 else 0.0)
         order.state = State.FILLED if index % 3 == 0 else State.CANCELLED
@@ -242,7 +253,7 @@ class CoinSwitchFutures(CoinSwitchVenue):
 
     def _list_open(self, request: Request) -> Answer:
         fields = fields_of(request)
-        return self._page(fields, self.book.live())
+        return self._page(fields, self.shown.orders(), live=True)
 
     def _list_closed(self, request: Request) -> Answer:
         fields = fields_of(request)
@@ -252,7 +263,9 @@ class CoinSwitchFutures(CoinSwitchVenue):
             orders = [order for order in orders if self._word(order) == word]
         return self._page(fields, orders)
 
-    def _page(self, fields: Mapping[str, object], orders: Sequence[SimOrder]) -> Answer:
+    def _page(
+        self, fields: Mapping[str, object], orders: Sequence[SimOrder], *, live: bool = False
+    ) -> Answer:
         _exchange_in(fields)
         symbol = _market(text_in(fields, "symbol")).symbol if fields.get("symbol") is not None else None
         limit = whole_in(fields, "limit")
@@ -264,7 +277,10 @@ class CoinSwitchFutures(CoinSwitchVenue):
             for order in orders
             if since <= milliseconds(order.created) <= until and symbol in (None, order.symbol)
         ][: limit or MAX_ROWS]
-        return self.listed(rows, cursor=milliseconds(rows[-1].created) if rows else 0)
+        answer = self.listed(rows, cursor=milliseconds(rows[-1].created) if rows else 0)
+        if live:
+            self.shown.told(rows)
+        return answer
 
     def _bounds(self, fields: Mapping[str, object]) -> tuple[int, int]:
         since, until = whole_in(fields, "from_time"), whole_in(fields, "to_time")
@@ -307,8 +323,13 @@ class CoinSwitchFutures(CoinSwitchVenue):
         ]
         if not reached and self.fault("nothing_refused", "cancel_all"):
             raise Refusal(400, "No open orders found")
+        if self.fault("cancel_all_lies", "cancel_all"):
+            return reply({"orders_ids": [order.id for order in reached]})
+        reached, broken = self.reached(reached)
         for order in reached:
             self.raise_cancel(order, "cancel_all")
+        if broken:
+            raise Refusal(500, "Internal Server Error")
         ids = [order.id for order in reached]
         if not ids and self.fault("missing_list"):
             return reply({})

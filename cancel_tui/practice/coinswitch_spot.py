@@ -5,11 +5,6 @@ more and closed lists of 500, no cursor and no total, creation times in whole se
 inclusive, JSON numbers with tiny ones in exponent form, single cancels in two phases, and no cancel-all.
 Where the documentation is silent the defensive reading is taken: the greatest `count` is 500, the newest
 order comes first, an unknown order is 404, a refused cancel 400.
-
-Faults besides those of `coinswitch_base`:
-  `count_refused`   a `count` above 100 is refused with 422
-  `count_capped`    no answer has more than 100 rows, whatever `count` asked for
-  `oldest_first`    lists begin with the oldest order; `unsorted`: they are in no order of time
 """
 
 from __future__ import annotations
@@ -76,6 +71,14 @@ class CoinSwitchSpot(CoinSwitchVenue):
 
     kind = "coinswitch-spot"
     name = "cs-spot"
+    own_faults: ClassVar[Mapping[str, str]] = {
+        **CoinSwitchVenue.own_faults,
+        "count_refused": "a `count` above 100 is refused with 422",
+        "count_capped": "no answer has more than 100 rows, whatever `count` asked for",
+        "oldest_first": "lists begin with the oldest order",
+        "unsorted": "lists are in no order of time",
+    }
+    routes_known = frozenset(("list", "status", "cancel", "create", "validate", "ping", "market"))
     windows: ClassVar[Mapping[str, tuple[int, float]]] = {"create": (100, 10.0), "list": (10_000, 10.0)}
     shared_window: ClassVar[tuple[int, float]] = (100, 10.0)
     order_path: ClassVar[str] = f"{API}/order"
@@ -134,7 +137,7 @@ class CoinSwitchSpot(CoinSwitchVenue):
                 order.filled, order.average = order.quantity, order.price or Decimal(0)
             order.updated = order.created + float(rng.randint(1, 90))
             self.book.add(order)
-        Motion(self.book, self.plan.activity, self._newcomer).start()
+        Motion(self.book, self.plan.activity, self.newcomer).start()
 
     def describe(self, order: SimOrder) -> dict[str, object]:
         """The one shape that create, cancel, list and status reads share."""
@@ -199,7 +202,8 @@ class CoinSwitchSpot(CoinSwitchVenue):
             order.extra["source"] = "APP"
         return order
 
-    def _newcomer(self) -> SimOrder:
+    def newcomer(self) -> SimOrder:
+        """A fresh order, as its owner might place it now; it lapses after a while."""
         order = self._draw()
         self.book.at(self._random.choice((DEFAULT_EXPIRY, 600, 3600)), lambda: self._lapse(order))
         return order
@@ -220,13 +224,16 @@ class CoinSwitchSpot(CoinSwitchVenue):
         size = count or (25 if wanted == "true" else 500)
         if self.fault("count_capped", "list"):
             size = min(size, _LOW_COUNT)
-        orders = self.book.live() if wanted == "true" else self.book.finished()
+        orders = self.shown.orders() if wanted == "true" else self.book.finished()
         rows = self._matching(orders, params)
         if self.fault("oldest_first", "list"):
             rows.reverse()
         elif self.fault("unsorted", "list"):
             rows.sort(key=lambda order: order.id)
-        return self.listed(rows[:size])
+        answer = self.listed(rows[:size])
+        if wanted == "true":
+            self.shown.told(rows[:size])
+        return answer
 
     def _matching(self, orders: Sequence[SimOrder], params: Mapping[str, str]) -> list[SimOrder]:
         since = whole_in(params, "from_time", digits=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,19 +159,33 @@ class HttpServer:
     requests: int = 0
     """How many complete requests have been read."""
     _server: asyncio.Server | None = None
+    _held: socket.socket | None = None
+    """Keeps the port while connections to it are refused."""
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def start(self) -> None:
         """Listen. A port given before, or taken by an earlier start, is used again."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._server = await asyncio.start_server(self._accept, sock=held)
+            return
         self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
-        """Stop listening and drop every connection."""
+    async def stop(self, *, keep_port: bool = False) -> None:
+        """Stop listening and drop every connection.
+
+        With `keep_port` nobody else gets the port: connections to it are refused until the next start.
+        """
+        if self._held is not None and not keep_port:
+            self._held.close()
+            self._held = None
         if self._server is None:
             return
         self._server.close()
+        if keep_port:
+            self._held = _bound(self.host, self.port)
         for writer in list(self._writers):
             if writer.transport is not None:
                 writer.transport.abort()
@@ -258,6 +274,16 @@ class HttpServer:
                 )
             else:
                 return None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has the port and does not listen: whoever connects is refused."""
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        # What was accepted on the port before lingers for a while; elsewhere this option means to steal it.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind((host, port))
+    return held
 
 
 def _write(line: h11.Connection, writer: asyncio.StreamWriter, answer: Response) -> None:

@@ -3,25 +3,8 @@
 Modelled on https://docs.ztdx.io/spot/ and https://docs.p99.world/spot/. Where those pages are silent the
 reading is defensive and said so below.
 
-`P99Spot.faults` is a mutable set of names, taken from the plan at the start. Besides those of `mischief`
-(`hang`, `drop`, `effect_then_drop` …), with the same `@ROUTE` and `*COUNT` endings:
-
-- `engine_busy`, `engine_restarting`, `trading_disabled`: 503 of each sort on whatever needs the engine
-- `fill_race`: the order fills just before its cancel, which so answers 404; of a cancel-all the oldest order
-- `partial_between_lists`: after each list of `open` or `partially_filled` one open order fills in part
-- `cancel_all_half`: a cancel-all cancels half of its orders, rounded up, then answers 503
-- `unauthorized`: 401 with an empty body; `db_error`: 500 `DB_ERROR`
-- `key_cannot_cancel`: 403 `API Key permission denied` on cancels of callers with an API key
-- `strict_symbols`: cancel-all of an unknown symbol answers 404 instead of an empty list (not documented)
-- `unknown_status`: live orders carry a status word that the documentation does not have, in whatever list
-- `wrong_id`: an answer about one order names another
-- `null_list`, `missing_list`: an empty list is null, or an empty object
-- `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
-
-Routes: `list` (no status, or a live one), `closed` (a terminal status), `status` (one order), `cancel`,
-`cancel_all`, `create`, `trades`, `balances`, `money`, `health`, `markets`, `tokens`, `listen_key`,
-`stream`, `unknown`.
-Other attributes that tests may change at any time are listed on the class.
+`faults` is a mutable set of names that `catalogue` explains. Other attributes that tests may change at any
+time are listed on the class.
 """
 
 from __future__ import annotations
@@ -31,11 +14,12 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import ClassVar
 
 from cancel_tui.clock import Clock
 from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
-from cancel_tui.practice.mischief import WIRE_FAULTS, dated, planned, strikes, wire_fault
+from cancel_tui.practice.mischief import dated, planned, strikes, wire_fault
 from cancel_tui.practice.p99_account import Account
 from cancel_tui.practice.p99_auth import Keys
 from cancel_tui.practice.p99_market import (
@@ -74,26 +58,28 @@ class P99Spot(PracticeVenue):
 
     kind = "p99-spot"
     name = "p99"
-    known_faults = (
-        WIRE_FAULTS
-        | frozenset(_ENGINE)
-        | {
-            "fill_race",
-            "partial_between_lists",
+    shared_faults = frozenset(
+        (
+            "cancel_all_noop",
+            "cancel_all_lies",
+            "cancel_all_skips",
             "cancel_all_half",
-            "unauthorized",
-            "db_error",
-            "key_cannot_cancel",
-            "strict_symbols",
-            "unknown_status",
-            "wrong_id",
-            "null_list",
-            "missing_list",
             "stream_silent",
             "stream_duplicates",
-        }
+        )
     )
-    """Every name that `faults` understands."""
+    own_faults: ClassVar[Mapping[str, str]] = {
+        "engine_busy": "503 of that name on whatever needs the engine",
+        "engine_restarting": "503 of that name on whatever needs the engine",
+        "trading_disabled": "503 of that name on whatever needs the engine",
+        "partial_between_lists": "after each list of one live status an open order fills in part",
+        "db_error": "500 `DB_ERROR`",
+        "key_cannot_cancel": "403 on cancels of callers with an API key",
+        "strict_symbols": "a cancel-all of an unknown symbol answers 404 instead of an empty list",
+    }
+    routes_known = frozenset(
+        ("list", "closed", "status", "cancel", "cancel_all", "create", "trades", "balances", "money")
+    ) | {"health", "markets", "tokens", "listen_key", "stream", "unknown"}
 
     def __init__(
         self, clock: Clock, plan: Plan, *, api_key: str | None = None, api_secret: str | None = None
@@ -101,8 +87,6 @@ class P99Spot(PracticeVenue):
         super().__init__(clock, plan)
         self.keys = Keys(api_key, api_secret)
         """The keys of this run, and how far a timestamp may be off."""
-        self.skew = 0.0
-        """Seconds by which the server's clock is ahead of the clock that was handed in."""
         self.rate: RateLimit | None = None
         """A limit on all requests; the venue documents none. Ignored unless the plan enforces limits."""
         self.foreign_not_found = False
@@ -126,10 +110,6 @@ class P99Spot(PracticeVenue):
         """The key pair of this run."""
         return {"api_key": self.keys.api_key, "api_secret": self.keys.api_secret}
 
-    def wall(self) -> float:
-        """What the server's own clock says, in seconds since the epoch."""
-        return self.clock.wall() + self.skew
-
     def issue_jwt(self, lifetime: float = 3600.0) -> str:
         """A bearer token of this run that ends `lifetime` seconds from now by the server's clock."""
         return self.keys.issue_jwt(self.wall(), lifetime)
@@ -141,7 +121,7 @@ class P99Spot(PracticeVenue):
             self.book.add(draw(self._random, self.book.new_id(), now))
         for _ in range(self.plan.orders // 4):
             self.book.add(end(self._random, draw(self._random, self.book.new_id(), now)))
-        Motion(self.book, self.plan.activity, self._newcomer).start()
+        Motion(self.book, self.plan.activity, self.newcomer).start()
 
     def place(
         self,
@@ -191,6 +171,10 @@ class P99Spot(PracticeVenue):
             if order.symbol == symbol:
                 self.book.change(order, State.CANCELLED)
 
+    def route_name(self, request: Request) -> str:
+        """By which name faults know what this request asks for."""
+        return route_of(request)[0]
+
     async def answer(self, request: Request) -> Answer:
         """Route one request through the faults, the limit and the signature check to its handler."""
         route, ident = route_of(request)
@@ -212,7 +196,8 @@ class P99Spot(PracticeVenue):
         if route == "unknown":
             return error(404, "not found")
         caller = None if route in PUBLIC else self.keys.caller(request, self.wall())
-        if route not in PUBLIC and (caller is None or strikes(self.faults, "unauthorized", route)):
+        expired = self.expired and caller == "key"
+        if route not in PUBLIC and (caller is None or expired or strikes(self.faults, "unauthorized", route)):
             return Response(401)
         if strikes(self.faults, "db_error", route):
             return error(500, "DB_ERROR")
@@ -290,14 +275,18 @@ class P99Spot(PracticeVenue):
             return window
         start, stop, limit = window
         symbol = request.params.get("symbol")
+        orders = self.shown.orders() if status in LIVE_WORDS else self._mine(live=False)
         rows = [
             order
-            for order in self._mine(live=False)
-            if symbol in (None, order.symbol)
+            for order in orders
+            if not order.account
+            and symbol in (None, order.symbol)
             and status in (None, word(order))
             and start <= int(order.created) <= stop
-        ]
-        answer = self._listed([self._wire(order, "list") for order in rows[:limit]], "list")
+        ][:limit]
+        answer = self._listed([self._wire(order, "list") for order in rows], "list")
+        if status in LIVE_WORDS:
+            self.shown.told(rows)
         if status in LIVE_WORDS and planned(self.faults, "partial_between_lists", "list"):
             self._fill_somebody_in_part()
         return answer
@@ -346,8 +335,11 @@ class P99Spot(PracticeVenue):
             return trouble or error(404, "ORDER_NOT_FOUND")
         if order.account:
             return error(404, "ORDER_NOT_FOUND") if self.foreign_not_found else error(403, "FORBIDDEN")
-        if order.state.live and strikes(self.faults, "fill_race", "cancel"):
-            self.book.fill(order)
+        if order.state.live and self.puts_off(order):
+            return error(503, "ENGINE_BUSY")
+        if order.state.live and strikes(self.faults, "cancel_noop", "cancel"):
+            return Response.of(self._wire(order, "cancel"))
+        self._race(order, "cancel")
         if not order.state.live:
             return error(404, "ORDER_NOT_FOUND")
         self.book.change(order, State.CANCELLED)
@@ -365,16 +357,23 @@ class P99Spot(PracticeVenue):
         ):
             return error(404, "MARKET_NOT_FOUND")
         doomed = [order for order in self._mine(live=True) if symbol in (None, order.symbol)]
-        if doomed and strikes(self.faults, "fill_race", "cancel_all"):
-            self.book.fill(doomed.pop())
-        half = bool(doomed) and strikes(self.faults, "cancel_all_half", "cancel_all")
-        if half:
-            doomed = doomed[: (len(doomed) + 1) // 2]
+        if strikes(self.faults, "cancel_all_lies", "cancel_all"):
+            return Response.of({"canceled": [wire(order) for order in doomed]})
+        doomed, broken = self.reached(doomed)
+        for order in doomed[-1:]:
+            self._race(order, "cancel_all")
+        doomed = [order for order in doomed if order.state.live]
         for order in doomed:
             self.book.change(order, State.CANCELLED)
-        if half:
+        if broken:
             return error(503, "ENGINE_RESTARTING")
         return Response.of({"canceled": [wire(order) for order in doomed]})
+
+    def _race(self, order: SimOrder, route: str) -> None:
+        """Under the faults of that name some of an order fills just before its cancel."""
+        part = self.raced(order, route) if order.state.live else None
+        if part is not None:
+            self.book.fill(order, part)
 
     def _create(self, request: Request, _ident: str) -> Response:
         trouble = self._engine_trouble("create")
@@ -407,5 +406,6 @@ class P99Spot(PracticeVenue):
         ]
         return Response.of(rows[:limit])
 
-    def _newcomer(self) -> SimOrder:
+    def newcomer(self) -> SimOrder:
+        """A fresh order, as its owner might place it now."""
         return draw(self._random, self.book.new_id(), self.clock.wall(), age=0.0)

@@ -4,23 +4,8 @@ Modelled on https://docs.roxom.com/reference/api-reference/orders/cancel and its
 silent (padding, status codes of a refused cancel, whether a cancel-all has two phases) the reading is
 defensive.
 
-`Roxom.faults` is a mutable set of names, taken from the plan at the start. Besides those of `mischief`
-(`hang`, `drop`, `effect_then_drop` …), with the same `@ROUTE`, `once:` and `*COUNT`:
-
-- `fill_race`: a cancelled order fills in full before the cancel comes into effect; `part_fill_race`: in part;
-  with a cancel-all it is the oldest order
-- `filled_first`: the order has filled when its cancel arrives, which is refused
-- `cancel_noop`: a single cancel answers success and does nothing; `success_false`: it says `success: false`
-- `cancel_all_noop`: a cancel-all answers an empty list of ids and does nothing
-- `error_true`: `{"error": true}` with HTTP 200, and nothing is done
-- `unauthorized`: 401
-- `wrong_id`: a read of one order answers with another's id
-- `null_list`, `missing_list`: an empty list of orders or ids is null, or left out
-- `stream_silent`: changes of orders are not pushed; `stream_duplicates`: they are pushed twice
-
-Routes: `list`, `closed` (a list with `includeClosed`), `status` (one order), `cancel`, `cancel_all`,
-`create`, `ping`, `stream`, `unknown`. Other attributes that tests may change at any time are listed on
-the class.
+`faults` is a mutable set of names that `catalogue` explains. Other attributes that tests may change at any
+time are listed on the class.
 """
 
 from __future__ import annotations
@@ -30,6 +15,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -37,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cancel_tui.clock import Clock
 from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
-from cancel_tui.practice.mischief import WIRE_FAULTS, dated, strikes, wire_fault
+from cancel_tui.practice.mischief import dated, planned, strikes, wire_fault
 from cancel_tui.practice.roxom_market import (
     INST_TYPES,
     INSTRUMENTS,
@@ -72,22 +58,25 @@ class Roxom(PracticeVenue):
 
     kind = "roxom"
     name = "roxom"
-    known_faults = WIRE_FAULTS | {
-        "fill_race",
-        "part_fill_race",
-        "filled_first",
-        "cancel_noop",
-        "success_false",
-        "cancel_all_noop",
-        "error_true",
-        "unauthorized",
-        "wrong_id",
-        "null_list",
-        "missing_list",
-        "stream_silent",
-        "stream_duplicates",
+    shared_faults = frozenset(
+        (
+            "cancel_all_noop",
+            "cancel_all_lies",
+            "cancel_all_skips",
+            "cancel_all_half",
+            "stop_triggers",
+            "stream_silent",
+            "stream_duplicates",
+        )
+    )
+    own_faults: ClassVar[Mapping[str, str]] = {
+        "filled_first": "the order has filled when its cancel arrives, which is refused",
+        "success_false": "a single cancel says `success: false` and does nothing",
+        "error_true": '`{"error": true}` with HTTP 200, and nothing is done',
     }
-    """Every name that `faults` understands."""
+    routes_known = frozenset(
+        ("list", "closed", "status", "cancel", "cancel_all", "create", "ping", "stream", "unknown")
+    )
 
     def __init__(
         self,
@@ -99,8 +88,6 @@ class Roxom(PracticeVenue):
     ) -> None:
         super().__init__(clock, plan)
         self.api_key = api_key or f"rxk_key_{secrets.token_hex(16)}"
-        self.skew = 0.0
-        """Seconds by which the server's clock is ahead; only the `Date` header and error bodies tell."""
         self.rate: RateLimit | None = None
         """A limit on all requests; the venue documents none. Ignored unless the plan enforces limits."""
         self.prefixes = {"/api/v1", "/v1"}
@@ -109,18 +96,15 @@ class Roxom(PracticeVenue):
         """`pkcs1v15`, or `pss` with MGF1-SHA256 and a salt of 32 bytes."""
         self.key_only_cancel_all = False
         """Whether a cancel-all needs the key header alone."""
-        self.key_expired = False
         self.key_header = "X-API-Key"
         self.signature_header = "X-API-Signature"
         self.refused_types: set[str] = set()
         """Documented instrument types that a list answers with 400 all the same."""
-        self.cancel_all_skips = 0
-        """How many orders, the newest, a cancel-all leaves out."""
         self.terminal_status = 400
         """HTTP status of the cancel of an order that is over; not documented, 409 is as likely."""
         self.closed_markets: set[str] = set()
         """Symbols outside their hours, where market orders are refused."""
-        self.wording = Wording()
+        self.wording = Wording(strange=lambda: planned(self.faults, "unknown_status") is not None)
         """Field names, time unit and status words."""
         self.errors = Errors()
         """The shape of errors."""
@@ -154,10 +138,6 @@ class Roxom(PracticeVenue):
         )
         return {"api_key": self.api_key, "private_key": pem.decode()}
 
-    def wall(self) -> float:
-        """What the server's own clock says, in seconds since the epoch."""
-        return self.clock.wall() + self.skew
-
     def populate(self) -> None:
         """Put `plan.orders` live orders and some that have ended into the book."""
         now = self.clock.wall()
@@ -165,7 +145,7 @@ class Roxom(PracticeVenue):
             self.book.add(draw(self._random, now))
         for _ in range(self.plan.orders // 4):
             self.book.add(end(self._random, draw(self._random, now)))
-        Motion(self.book, self.plan.activity, self._newcomer).start()
+        Motion(self.book, self.plan.activity, self.newcomer).start()
 
     def place(
         self,
@@ -210,6 +190,10 @@ class Roxom(PracticeVenue):
             self.book.fill(order)
         else:
             self.book.change(order, order.state)
+
+    def route_name(self, request: Request) -> str:
+        """By which name faults know what this request asks for."""
+        return route_of(request, self.prefixes)[0]
 
     async def answer(self, request: Request) -> Answer:
         """Route one request through the faults, the limit and the signature check to its handler."""
@@ -257,7 +241,7 @@ class Roxom(PracticeVenue):
             return unauthorized("API key is missing")
         if key != self.api_key:
             return unauthorized("Invalid API key")
-        if self.key_expired:
+        if self.expired:
             return unauthorized("API key has expired")
         if route == "cancel_all" and self.key_only_cancel_all:
             return None
@@ -285,15 +269,17 @@ class Roxom(PracticeVenue):
             return self._fail(400, "VALIDATION_ERROR", "invalid instType", str(inst_type))
         if unit is None:
             return self._fail(400, "VALIDATION_ERROR", "invalid unit")
-        orders = self.book.live()
+        orders = self.shown.orders()
         if truth(request, "includeClosed"):
-            orders += self.book.finished()
+            orders = self.book.live() + self.book.finished()
             orders.sort(key=lambda order: (order.created, order.id), reverse=True)
-        rows = [
-            self.wording.order(order, unit, listed=True)
+        found = [
+            order
             for order in orders
             if order.extra.get("instType") == inst_type and symbol in (None, order.symbol)
         ]
+        rows = [self.wording.order(order, unit, listed=True) for order in found]
+        self.shown.told(found)
         return self._listed("orders", rows, "list")
 
     def _status(self, request: Request, ident: str) -> Response:
@@ -318,6 +304,8 @@ class Roxom(PracticeVenue):
         if not order.state.live or (order.type == "market" and order.state is State.PENDING):
             word = self.wording.status(order)
             return self._fail(self.terminal_status, "CANNOT_CANCEL", "order cannot be cancelled", word)
+        if self.puts_off(order):
+            return self._fail(self.terminal_status, "CANNOT_CANCEL", "order is being processed")
         if strikes(self.faults, "success_false", "cancel"):
             return Response.of({"data": {"success": False}})
         if not strikes(self.faults, "cancel_noop", "cancel"):
@@ -329,10 +317,10 @@ class Roxom(PracticeVenue):
         if order.state is State.LEAVING:
             return
         delay = self.plan.cancel_delay
-        if strikes(self.faults, "fill_race", route):
-            self._within(delay, lambda: self.book.fill(order))
-        elif strikes(self.faults, "part_fill_race", route):
-            part = (order.remaining / 2).quantize(Decimal("0.01"))
+        if waits(order) and strikes(self.faults, "stop_triggers", route):
+            self._within(delay, lambda: self.trigger(order))
+        part = self.raced(order, route)
+        if part is not None:
             self._within(delay, lambda: self.book.fill(order, part))
         if order.state.live:
             self.book.cancel(order, delay)
@@ -344,14 +332,16 @@ class Roxom(PracticeVenue):
             act()
 
     def _cancel_all(self, _request: Request, _ident: str) -> Response:
-        if strikes(self.faults, "cancel_all_noop", "cancel_all"):
-            return Response.of({"error": False, "data": {"cancelledOrderIds": []}})
-        doomed = [order for order in self.book.live() if order.state is not State.LEAVING]
-        doomed = doomed[self.cancel_all_skips :]
+        doomed = [one for one in self.book.live() if one.state is not State.LEAVING]
+        if strikes(self.faults, "cancel_all_lies", "cancel_all"):
+            return self._listed("cancelledOrderIds", [order.id for order in doomed], "cancel_all")
+        doomed, broken = self.reached(doomed)
         for order in doomed[:-1]:
             self.book.cancel(order, self.plan.cancel_delay)
         for order in doomed[-1:]:
             self._leave(order, "cancel_all")
+        if broken:
+            return self._fail(500, "INTERNAL_ERROR", "internal error")
         gone = [order.id for order in doomed if order.state is not State.FILLED]
         return self._listed("cancelledOrderIds", gone, "cancel_all")
 
@@ -388,7 +378,8 @@ class Roxom(PracticeVenue):
         if order.state.live:
             self.book.change(order, State.EXPIRED)
 
-    def _newcomer(self) -> SimOrder:
+    def newcomer(self) -> SimOrder:
+        """A fresh order, as its owner might place it now."""
         return draw(self._random, self.clock.wall(), age=0.0)
 
     def _note_trigger(self, order: SimOrder) -> None:

@@ -446,7 +446,7 @@ async def test_a_stop_has_its_own_cancel_and_no_word_for_cancelled(desk: Desk) -
     assert (await desk.call("DELETE", f"{STOPS}/{stop}", desk.first)).status_code == 404
 
 
-@pytest.mark.parametrize(("fault", "code"), [("stop_activates", 200), ("stop_activates_before", 404)])
+@pytest.mark.parametrize(("fault", "code"), [("stop_triggers", 200), ("stop_triggers_before", 404)])
 async def test_a_stop_that_activates_leaves_a_new_live_order(desk: Desk, fault: str, code: int) -> None:
     stop = place_stop(desk)
     desk.venue.faults.add(fault)

@@ -454,7 +454,7 @@ async def test_a_shared_limit_counts_all_methods_of_the_order_path(desk: Desk) -
     [
         ("http500", 500, b'{"message": "Internal Server Error"}'),
         ("http423", 423, b'{"message": "Locked"}'),
-        ("http429", 429, b'{"message": "Too Many Requests"}'),
+        ("throttle_plain", 429, b'{"message": "Too Many Requests"}'),
         ("empty", 200, b""),
         ("redirect", 307, b""),
     ],

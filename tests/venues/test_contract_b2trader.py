@@ -292,7 +292,7 @@ class TestB2Trader(PracticeContract[B2Trader]):
     async def test_a_stop_that_triggers_while_it_is_cancelled_is_not_called_canceled(self) -> None:
         async with self.stage() as stage:
             stop = self.stop(stage.server)
-            stage.server.faults = {"stop_activates"}
+            stage.server.faults = {"stop_triggers"}
             ack = answered(await stage.venue.cancel(stop, stage.port))
             assert ack.order is not None
             assert ack.order.status.live
