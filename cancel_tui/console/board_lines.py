@@ -112,17 +112,25 @@ def counts(kill: Kill, width: int) -> Text:
     return fitting(pieces, width)
 
 
-def verdict(kill: Kill, seconds: float | None, withdrawn: int) -> Text:
+def verdict(kill: Kill, seconds: float | None) -> Text:
     """The verdict, in large letters only when it is proven; what cannot be listed stands on its own line."""
+    text = _verdict(kill, seconds)
+    back = kill.came_back
+    if back and kill.finished_wall is not None:
+        text.append(f"\n{plural(back, 'order')} had come back after a flat: withdrawn, taken up again", DOUBT)
+    return text
+
+
+def _verdict(kill: Kill, seconds: float | None) -> Text:
     took = "" if seconds is None else f"   {seconds:.1f} s"
     if kill.finished_wall is None:
+        if kill.came_back and not kill.holding:
+            text = Text(" F L A T   W I T H D R A W N ", ALARM, justify="center")
+            return text.append(f"\n{plural(kill.came_back, 'order')} listed as live again", "bold")
         flat = bool(kill.runs) and not kill.locked and all(run.engine.flat for run in kill.runs.values())
         if kill.holding and flat:
             return Text("H O L D I N G   F L A T", f"bold {GOOD}", justify="center")
         return Text("N O T   F L A T   Y E T", "bold", justify="center")
-    if withdrawn:
-        text = Text(" F L A T   W I T H D R A W N ", ALARM, justify="center")
-        return text.append(f"\n{plural(withdrawn, 'order')} listed as live again", "bold")
     if kill.verdict is Verdict.FLAT:
         took = f"   {_flat_after(kill):.1f} s"
         spots = [f"{one.venue} {', '.join(one.blind_spots)}" for one in kill.results() if one.blind_spots]

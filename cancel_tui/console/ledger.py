@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.desk import Desk, Slot
-from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, Side, VenueName
 
@@ -83,13 +81,6 @@ class Ledger:
     def returned(self) -> dict[OrderKey, Order]:
         """Orders that had ended, and that a later list shows as live."""
         return {key: order for count in self._counts.values() for key, order in count.returned.items()}
-
-    def withdrawn(self, kill: Kill) -> int:
-        """How many orders of a kill that was proven flat are listed as live again."""
-        if kill.finished_wall is None or kill.verdict is not Verdict.FLAT:
-            return 0
-        back = [key for count in self._counts.values() for key in count.returned]
-        return sum(1 for key in back if (run := kill.runs.get(key.venue)) and key in run.engine.tracks)
 
     def _count(self, slot: Slot) -> VenueCount:
         count = VenueCount()

@@ -238,7 +238,7 @@ def hint_rows(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Text
     return Text("\n" + " " * indent).join(rows)
 
 
-def kill_line(kill: Kill, ledger: Ledger, now_wall: float) -> Text:
+def kill_line(kill: Kill, now_wall: float) -> Text:
     """The one-line banner of a kill, on every screen until it is over."""
     seconds = (kill.finished_wall or now_wall) - kill.started_wall
     tracks = kill.tracks()
@@ -246,11 +246,10 @@ def kill_line(kill: Kill, ledger: Ledger, now_wall: float) -> Text:
     if kill.finished_wall is None:
         words = "HOLDING FLAT" if kill.holding and not left else "KILL RUNNING"
         ended = f"{len(tracks) - left} of {len(tracks)} ended"
+        if kill.came_back:
+            words = f" FLAT WITHDRAWN: {plural(kill.came_back, 'order')} came back, taken up again   b board "
+            return Text(words, ALARM, no_wrap=True)
         return Text(f" {words}  {ended}  {seconds:.0f} s   b board ", "reverse", no_wrap=True)
-    back = ledger.withdrawn(kill)
-    if back:
-        words = f" FLAT WITHDRAWN: {plural(back, 'order')} of the last kill listed as live again   b board "
-        return Text(words, ALARM, no_wrap=True)
     style = "dim" if kill.verdict is Verdict.FLAT else ALARM
     return Text(f" last kill: {verdict_line(kill)} ", style, no_wrap=True, overflow="ellipsis")
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.console.lines import took, waiting
+from cancel_tui.console.lines import plural, took, waiting
 from cancel_tui.desk.desk import Desk, VenueState
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.impasse import ALARM_AFTER, DeadEnd
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.track import Track
@@ -30,7 +31,8 @@ class News:
     _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = field(default_factory=dict)
     _flat: set[tuple[str, VenueName]] = field(default_factory=set)
     _over: set[str] = field(default_factory=set)
-    _withdrawn: set[str] = field(default_factory=set)
+    _withdrawn: dict[str, int] = field(default_factory=dict)
+    _stuck: set[tuple[str, VenueName, DeadEnd]] = field(default_factory=set)
     _states: dict[VenueName, VenueState] = field(default_factory=dict)
     _trouble: str | None = None
 
@@ -41,11 +43,14 @@ class News:
             if self._kills.get(kill.kill_id) != kill.revision:
                 self._kills[kill.kill_id] = kill.revision
                 lines += self._single(kill) if kill.by_id else self._kill(kill)
-            if kill.kill_id not in self._withdrawn and (back := self.ledger.withdrawn(kill)):
-                self._withdrawn.add(kill.kill_id)
-                self.desk.journal.note("flat_withdrawn", kill=kill.kill_id, orders=back)
+            lines += self._stands(kill)
+            if (back := kill.came_back) > self._withdrawn.get(kill.kill_id, 0):
+                self._withdrawn[kill.kill_id] = back
+                self._over.discard(kill.kill_id)
+                what = "cancel" if kill.by_id else "FLAT"
+                then = "" if kill.finished_wall else ", taken up again"
                 lines.append(
-                    f"KILL {kill.kill_id[:6]}: FLAT WITHDRAWN, {back} of its orders are listed again"
+                    f"KILL {kill.kill_id[:6]}: {what} WITHDRAWN, {plural(back, 'order')} listed again{then}"
                 )
         trouble = self.desk.journal.trouble
         if trouble != self._trouble:
@@ -68,6 +73,27 @@ class News:
             else:
                 why = "no new list" if state is VenueState.STALE else slot.error
                 lines.append(f"{slot.name} {state.value.upper()}: {why}")
+        return lines
+
+    def _stands(self, kill: Kill) -> list[str]:
+        """Dead ends that have grown old, each told once, and once more when it is over."""
+        lines: list[str] = []
+        now = self.desk.clock.monotonic()
+        found: set[tuple[str, VenueName, DeadEnd]] = set()
+        for name, run in kill.runs.items():
+            for one in run.engine.impasses(now) if not run.over else ():
+                mark = (kill.kill_id, name, one.why)
+                if one.age(now) < ALARM_AFTER:
+                    continue
+                found.add(mark)
+                if mark not in self._stuck:
+                    lines.append(
+                        f"{name}: {plural(one.orders, 'cancel')} {one.why.value.upper()}"
+                        f" for {one.age(now):.0f} s, asking on; {one.words}"
+                    )
+        for mark in [one for one in self._stuck if one[0] == kill.kill_id and one not in found]:
+            lines.append(f"{mark[1]}: no longer {mark[2].value}")
+        self._stuck = {one for one in self._stuck if one[0] != kill.kill_id} | found
         return lines
 
     def _changed(self, kill: Kill) -> list[Track]:

@@ -140,7 +140,7 @@ def event_of(outcome: Failure) -> Event:
 def definite(outcome: Failure) -> bool:
     """Whether the same request would be refused again: a no that is neither haste nor loss."""
     if isinstance(outcome, Refused):
-        return outcome.reason is not Reason.BUSY
+        return outcome.reason not in (Reason.BUSY, Reason.HALTED)
     return isinstance(outcome, Unauthorised) or (isinstance(outcome, NotSent) and outcome.hopeless)
 
 
@@ -152,6 +152,8 @@ def pause(outcome: object, attempts: int) -> float:
         return backoff(attempts, 1.0, 8.0)
     if isinstance(outcome, Refused) and outcome.reason is Reason.BUSY:
         return backoff(attempts, 0.2, 2.0)
+    if isinstance(outcome, Refused) and outcome.reason is Reason.HALTED:
+        return backoff(attempts, 1.0, 5.0)
     if isinstance(outcome, Answered):
         return backoff(attempts, 0.5, 8.0)
     return backoff(attempts, 0.3, 4.0)

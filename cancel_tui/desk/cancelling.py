@@ -20,6 +20,7 @@ from cancel_tui.desk.actions import (
     event_of,
     pause,
 )
+from cancel_tui.desk.impasse import blocked
 from cancel_tui.desk.state import KillState, Native
 from cancel_tui.desk.track import Track, plan
 from cancel_tui.orders import Family, Order, OrderId, OrderKey
@@ -124,7 +125,7 @@ class Cancelling(KillState):
         return actions
 
     def _single_due(self, track: Track, now: float) -> bool:
-        if track.key in self._cancels_flying or track.next_try > now:
+        if track.key in self._cancels_flying or track.next_try > now or self.elsewhere(track.key):
             return False
         if track.stage is Stage.WANTED:
             return track.sighted
@@ -144,11 +145,13 @@ class Cancelling(KillState):
         self._note(outcome)
         if isinstance(outcome, Answered):
             track.acknowledged_wall = track.acknowledged_wall or wall
-            track.message = None
+            track.message = track.blocked = None
             self._took_order(track, outcome.value.order, now, wall)
         else:
-            track.message = describe(outcome)
+            if not (isinstance(outcome, NotSent) and outcome.late and track.message):
+                track.message = describe(outcome)
             track.apply(event_of(outcome), now)
+            track.blocked = blocked(track.blocked, outcome, now)
             if isinstance(outcome, NotSent):
                 track.attempts -= 1
                 track.sighted = True

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cancel_tui.clock import Clock
+from cancel_tui.desk.aftermath import contradiction
 from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.kill import Kill, VenueRun
+from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Lane, Tally, Urgency
+from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.redaction import Secret
@@ -65,6 +67,8 @@ class Slot:
     full_at: float | None = None
     """Monotonic time at which every part was last read."""
     complete: bool = False
+    flying: set[OrderKey] = field(default_factory=set)
+    """Orders whose single cancel is in flight, whoever sent it: never two for one order."""
 
     def __post_init__(self) -> None:
         self.book = VenueBook(VenueName(self.settings.name))
@@ -156,7 +160,11 @@ class Desk:
         """Tell the watchers that something is different."""
         self.revision += 1
         for watcher in list(self.watchers):
-            watcher()
+            try:
+                watcher()
+            except Exception as error:
+                # A screen that fails must not take down what it watches.
+                self.journal.note("fault", what=type(error).__name__)
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         """Run something that belongs to the desk, not to a screen."""
@@ -198,8 +206,20 @@ class Desk:
         outcome = await self._guard(slot.venue.list_part(part, port))
         if isinstance(outcome, Answered):
             slot.book.absorb(part.id, port.begun or begun, outcome.value, self.clock.monotonic())
+            self._review(slot)
             self.changed()
         return outcome
+
+    def _review(self, slot: Slot) -> None:
+        """Hold a new list against every verdict: a flat that it contradicts is withdrawn, and reopened."""
+        venue_wall = self.clock.wall() + ((slot.venue and slot.venue.clock_offset) or 0.0)
+        for kill in self.kills:
+            run = kill.runs.get(slot.name)
+            if run is None or not run.over:
+                continue
+            found = contradiction(run.engine, slot.book, venue_wall - self.clock.monotonic())
+            if found is not None:
+                kill.contradict(slot.name, found.keys, found.parts)
 
     async def _guard(self, work: Awaitable[Outcome[Any]]) -> Outcome[Any]:
         """A fault in an adapter is that venue's trouble, nobody else's."""
@@ -294,7 +314,7 @@ class Desk:
             engine = Engine(name, slot.venue.capabilities, aim, self.clock.monotonic())
             self._hand_over(slot, engine)
             engine.adopt(order for order in orders if order.venue == name)
-            run = VenueRun(kill.kill_id, engine, slot.venue, slot.lane, self.clock, self.journal)
+            run = VenueRun(kill.kill_id, engine, slot.venue, slot.lane, self.clock, self.journal, slot.flying)
             run.listed = self._feed(slot)
             return run
 
@@ -306,13 +326,14 @@ class Desk:
         engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
         engine.proof.remember(slot.book.empty_past({part.id for part in slot.parts if part.past}))
 
-    def _feed(self, slot: Slot) -> Callable[[dict[str, Outcome[PartList]]], None]:
-        def take(found: dict[str, Outcome[PartList]]) -> None:
+    def _feed(self, slot: Slot) -> Callable[[Pass], None]:
+        def take(found: Pass) -> None:
             now = self.clock.monotonic()
-            for part_id, outcome in found.items():
+            for part_id, (begun, outcome) in found.items():
                 if isinstance(outcome, Answered):
-                    slot.book.absorb(part_id, now, outcome.value, now)
-            bad = [one for one in found.values() if not isinstance(one, Answered)]
+                    slot.book.absorb(part_id, begun, outcome.value, now)
+            self._review(slot)
+            bad = [one for _, one in found.values() if not isinstance(one, Answered)]
             if bad and len(bad) == len(found):
                 self._failed(slot, bad[0])
             elif not bad and found:
@@ -326,6 +347,7 @@ class Desk:
         """Let a kill run; its requests belong to the desk."""
         self.kills.append(kill)
         kill.watchers.append(self.changed)
+        kill.spawn = self.spawn
         return self.spawn(kill.run(self.clock, self.journal, described))
 
     def busy(self, key: OrderKey) -> bool:

@@ -6,7 +6,8 @@ methods. The same machine serves the kill, the cancel of marked orders and the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import inf
 
 from cancel_tui.cancels import Event, Stage
@@ -22,8 +23,11 @@ from cancel_tui.desk.actions import (
     Verdict,
     worst,
 )
+from cancel_tui.desk.impasse import Impasse, impasses, pending
 from cancel_tui.desk.listing import Listing
 from cancel_tui.desk.track import Track
+from cancel_tui.orders import OrderKey
+from cancel_tui.scope import Scope
 
 __all__ = [
     "Action",
@@ -92,10 +96,64 @@ class Engine(Listing):
             self.flat_at = None
             self.reopened += 1
             if self.expired(now):
-                self.deadline = now + (self.aim.deadline - self.started)
-                self._final_begun = None
-                self._final_listed = False
-                self._final_read.clear()
+                self._renew(now)
+
+    def _renew(self, now: float) -> None:
+        """As much time again as there was at the start."""
+        self.deadline = now + (self.aim.deadline - self.started)
+        self._final_begun = None
+        self._final_listed = False
+        self._final_read.clear()
+        self._unauthorised = 0
+
+    def reopen(self, now: float, before: float, parts: Iterable[str], keys: Iterable[OrderKey]) -> None:
+        """A later list of these parts shows these orders: start over, for what there was before the flat.
+
+        `before` is the venue's wall time of the flat. What was placed later belongs to nobody's kill, and so
+        the venue's own cancel-all is not used again.
+        """
+        self._renew(now)
+        self.flat_at = None
+        self.reopened += 1
+        self.hold, self._released = 0.0, False
+        self.proof.doubt(parts, now)
+        self._stalls.clear()
+        self._natives.clear()
+        self._list_at = now
+        scope = self.aim.scope
+        if scope.grows:
+            before = before if scope.older_than is None else min(before, scope.older_than)
+            self.aim = replace(self.aim, scope=replace(scope, older_than=before))
+        for key in keys:
+            track = self.tracks.get(key)
+            if track is not None:
+                track.doubted, track.read_back, track.lost = True, False, False
+                track.next_read = now
+
+    def keep_holding(self, scope: Scope, now: float, *, again: bool) -> None:
+        """Hold until released, for the whole scope; `again` where the venue had come to its end."""
+        self.hold, self._released = inf, False
+        self.aim = replace(self.aim, scope=scope)
+        if again:
+            self._renew(now)
+            self._list_at = now
+
+    @property
+    def holding(self) -> bool:
+        """Whether it goes on sweeping after flat."""
+        return self.hold > 0 and not self._released
+
+    def impasses(self, now: float) -> list[Impasse]:
+        """Why orders of this venue get nowhere, the largest group first."""
+        left = [track for track in self.tracks.values() if not track.stage.settled]
+        return impasses(
+            pending(track.since, now) if track.stage is Stage.ACCEPTED else track.blocked for track in left
+        )
+
+    @property
+    def ghosts(self) -> int:
+        """Orders that are over, by the venue's word, and that its lists show all the same."""
+        return sum(bool(one.ghost_sightings) and one.stage.settled for one in self.tracks.values())
 
     @property
     def flat(self) -> bool:

@@ -1,7 +1,7 @@
 """The kill: one object that owns its scope, its progress and its proof; console and shell only watch it.
 
-Per venue a runner moves bytes and time for one `Engine`; the venues share nothing, so that a dead one delays
-nobody. A runner belongs to the desk: closing a screen never ends it.
+The venues share nothing, so that a dead one delays nobody. A venue whose part is over can be started again:
+by a hold, or because a later list contradicts its flat.
 """
 
 from __future__ import annotations
@@ -9,199 +9,23 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from math import inf
 from secrets import token_hex
 from typing import Any
 
 from cancel_tui.clock import Clock
-from cancel_tui.desk.engine import (
-    Action,
-    Engine,
-    ListOrders,
-    ReadClosed,
-    ReadOrder,
-    SendCancel,
-    SendNative,
-    Verdict,
-    worst,
-)
+from cancel_tui.desk.engine import Verdict, worst
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, LanePort, Tally, Urgency
+from cancel_tui.desk.lane import Tally
+from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.scope import Scope
-from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
-from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
+from cancel_tui.venues.base import CallClass
 
-_TICK = 0.5
-"""The longest that a runner sleeps without looking again, in seconds of the desk's clock."""
-_MAX_CLOSED_PAGES = 60
-_LONGEST = 13.0
-"""Seconds past the deadline after which nothing but a cancel in flight is waited for."""
-
-
-class VenueRun:
-    """One venue's runner: does what the engine says, tells it what came of it."""
-
-    def __init__(
-        self, kill_id: str, engine: Engine, venue: Venue, lane: Lane, clock: Clock, journal: Journal
-    ) -> None:
-        self.engine = engine
-        self.venue = venue
-        self.lane = lane
-        self.tally = Tally()
-        self.over = False
-        """Whether this venue's part has come to its end."""
-        self.changed: Callable[[], None] = lambda: None
-        self.listed: Callable[[dict[str, Outcome[PartList]]], None] = lambda _: None
-        """Called with what each pass brought, so that the book learns of it too."""
-        self._kill_id = kill_id
-        self._clock = clock
-        self._journal = journal
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._nudge = asyncio.Event()
-        engine.closed_planner = venue.closed_plan
-
-    async def run(self) -> None:
-        """Drive the engine until it is done and everything that was started has come back."""
-        while True:
-            now = self._clock.monotonic()
-            for action in self.engine.next(now):
-                self._start(self._do(action))
-            if self.engine.done(now) and (not self._tasks or self._leave(now)):
-                break
-            await self._wait(min(self.engine.wake_at(now) - now, _TICK))
-            self.changed()
-        self.over = True
-        self.changed()
-
-    def release(self) -> None:
-        """End a hold."""
-        self.engine.release()
-        self._nudge.set()
-
-    def _leave(self, now: float) -> bool:
-        """Whether what is in flight is not worth waiting for: reads after the proof, anything long after."""
-        if self.engine.flat and self.engine.reading_only:
-            return True
-        return now > self.engine.deadline + _LONGEST and not self.engine.cancelling
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._nudge.set()
-        if not task.cancelled() and task.exception() is not None:
-            # A fault of ours must not pass in silence, and must not end the kill of other orders.
-            self.engine.error = f"internal fault: {type(task.exception()).__name__}"
-            self._journal.note("fault", kill=self._kill_id, venue=self.venue.name, what=self.engine.error)
-
-    async def _wait(self, seconds: float) -> None:
-        alarm = asyncio.create_task(self._clock.sleep(max(seconds, 0.001)))
-        nudge = asyncio.create_task(self._nudge.wait())
-        try:
-            await asyncio.wait({alarm, nudge}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
-            nudge.cancel()
-            self._nudge.clear()
-
-    def _port(self, *, until: float = inf, **facts: Any) -> LanePort:
-        return self.lane.port(Urgency.KILL, self.tally, until=until, kill=self._kill_id, **facts)
-
-    def _now(self) -> tuple[float, float]:
-        return self._clock.monotonic(), self._clock.wall()
-
-    async def _do(self, action: Action) -> None:
-        if isinstance(action, SendNative):
-            port = self._port(until=self.engine.deadline, symbol=action.symbol)
-            native = await self._safe(self.venue.cancel_all(action.symbol, port))
-            self.engine.took_native(action.symbol, native, *self._now())
-        elif isinstance(action, SendCancel):
-            port = self._port(
-                until=self.engine.deadline, order=action.key.shown_id, account=action.key.account
-            )
-            single = await self._safe(self.venue.cancel(action.key, port))
-            self.engine.took_cancel(action.key, single, *self._now())
-            self._tell(action.key)
-        elif isinstance(action, ListOrders):
-            await self._list()
-        elif isinstance(action, ReadOrder):
-            begun = self._clock.monotonic()
-            port = self._port(order=action.key.shown_id)
-            read = await self._safe(self.venue.read(action.key, port))
-            self.engine.took_read(action.key, read, port.begun or begun, *self._now())
-            self._tell(action.key)
-        else:
-            await self._closed(action)
-
-    def _tell(self, key: OrderKey) -> None:
-        track = self.engine.tracks[key]
-        self._journal.note(
-            "order",
-            kill=self._kill_id,
-            venue=key.venue,
-            order=key.shown_id,
-            stage=track.stage.value,
-            outcome=track.outcome.value,
-            filled=track.filled,
-            why=track.message,
-        )
-
-    async def _safe(self, work: Coroutine[Any, Any, Outcome[Any]]) -> Outcome[Any]:
-        """An adapter that raises is an adapter with a fault; the order stays unknown, the kill goes on."""
-        try:
-            return await work
-        except Exception as error:
-            self._journal.note("fault", kill=self._kill_id, venue=self.venue.name, what=type(error).__name__)
-            return Unanswered(f"internal fault ({type(error).__name__})")
-
-    async def _list(self) -> None:
-        begun = self._clock.monotonic()
-        parts = await self._safe(self.venue.parts(self._port()))
-        if not isinstance(parts, Answered):
-            self.engine.took_list(begun, {}, parts, *self._now())
-            return
-        wanted = self.engine.took_parts(parts.value)
-        found = dict(await asyncio.gather(*(self._part(part) for part in wanted)))
-        starts = [start for start, _ in found.values()]
-        self.listed({part_id: outcome for part_id, (_, outcome) in found.items()})
-        self.engine.took_list(min(starts, default=begun), found, None, *self._now())
-
-    async def _part(self, part: Part) -> tuple[str, tuple[float, Outcome[PartList]]]:
-        begun = self._clock.monotonic()
-        port = self._port(part=part.id)
-        outcome = await self._safe(self.venue.list_part(part, port))
-        return part.id, (port.begun or begun, outcome)
-
-    async def _closed(self, action: ReadClosed) -> None:
-        wanted = set(action.plan.covers)
-        found: list[Order] = []
-        outcome: Outcome[ClosedPage] = NotSent("nothing to look for")
-        pages = 0
-        queue: list[ClosedQuery] = list(action.plan.queries)
-        reads = self.engine.capabilities.read_order
-        while queue and wanted and pages < _MAX_CLOSED_PAGES:
-            if reads and pages and len(wanted) < len(queue):
-                # Fewer orders than pages are left: reading them one by one costs less.
-                break
-            query = queue.pop(0)
-            pages += 1
-            outcome = await self._safe(self.venue.closed_page(query, self._port()))
-            if not isinstance(outcome, Answered):
-                break
-            found += outcome.value.orders
-            wanted -= {order.key for order in outcome.value.orders if order.status.terminal}
-            if outcome.value.next is not None:
-                queue.insert(0, outcome.value.next)
-            self.engine.took_closed_part(outcome.value.orders, *self._now())
-            self.changed()
-        self.engine.took_closed(action, outcome, found, *self._now())
+REOPENINGS = 3
+"""How often a kill takes up a venue again whose flat was contradicted; after that it is only alarmed."""
 
 
 def whoami() -> dict[str, str]:
@@ -246,9 +70,17 @@ class Kill:
     by_id: bool = False
     revision: int = 0
     watchers: list[Callable[[], None]] = field(default_factory=list)
+    withdrawn: dict[VenueName, set[OrderKey]] = field(default_factory=dict)
+    """Orders that contradicted a flat, or a proven end, after it had been said."""
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]] = asyncio.create_task
+    """Starts what must outlive every screen; the desk's own."""
+    _at_work: list[asyncio.Task[None]] = field(default_factory=list)
+    _reopenings: dict[VenueName, int] = field(default_factory=dict)
+    _desk: tuple[Clock, Journal] | None = None
 
     async def run(self, clock: Clock, journal: Journal, describe_scope: dict[str, Any]) -> None:
         """Run every venue to its end; the decision is on disk before the first request, or 50 ms pass."""
+        self._desk = clock, journal
         await journal.record(
             "kill_begin",
             sync=True,
@@ -258,7 +90,14 @@ class Kill:
             venues=list(self.names),
             **whoami(),
         )
-        await asyncio.gather(*(self._venue(name) for name in self.names))
+        self._at_work += [asyncio.create_task(self._venue(name)) for name in self.names]
+        await self._finish(clock, journal)
+
+    async def _finish(self, clock: Clock, journal: Journal) -> None:
+        """Wait for every venue, those that are started again meanwhile too; then the verdict is written."""
+        while self._at_work:
+            tasks, self._at_work = self._at_work, []
+            await asyncio.gather(*tasks)
         self.finished_wall = clock.wall()
         await journal.record(
             "kill_end",
@@ -269,6 +108,45 @@ class Kill:
             unmatched=self.unmatched,
             outcomes={track.key.shown_id: track.outcome.value for track in self.tracks()},
         )
+        self._changed()
+
+    def _again(self, name: VenueName) -> None:
+        """Start a venue again whose part was over; a kill that had ended runs again."""
+        if self._desk is None or not self.runs[name].over:
+            return
+        self.runs[name].over = False
+        ended = self.finished_wall is not None
+        self._at_work.append(asyncio.create_task(self._venue(name)))
+        if ended:
+            self.finished_wall = None
+            self.spawn(self._finish(*self._desk))
+
+    def contradict(self, name: VenueName, keys: Iterable[OrderKey], parts: Iterable[str]) -> None:
+        """A later list of these parts shows these orders as live: what was said of them is withdrawn.
+
+        The venue is taken up again, for what was there before its flat: an order that somebody placed after
+        the verdict is none of this kill's.
+        """
+        run = self.runs[name]
+        if self._desk is None or not run.over:
+            return
+        clock, journal = self._desk
+        found = set(keys)
+        count = self._reopenings[name] = self._reopenings.get(name, 0) + 1
+        self.withdrawn.setdefault(name, set()).update(found)
+        journal.note(
+            "flat_withdrawn",
+            kill=self.kill_id,
+            venue=name,
+            orders=sorted(key.shown_id for key in found),
+            reopened=count <= REOPENINGS,
+        )
+        now = clock.monotonic()
+        flat_at = now if run.engine.flat_at is None else run.engine.flat_at
+        before = clock.wall() - (now - flat_at) + (run.venue.clock_offset or 0.0)
+        run.engine.reopen(now, before, parts, found)
+        if count <= REOPENINGS:
+            self._again(name)
         self._changed()
 
     async def _venue(self, name: VenueName) -> None:
@@ -286,17 +164,29 @@ class Kill:
     def _changed(self) -> None:
         self.revision += 1
         for watcher in list(self.watchers):
-            watcher()
+            try:
+                watcher()
+            except Exception as error:
+                # Whoever watches is no part of the kill: a fault there must not cost a cancel.
+                if self._desk is not None:
+                    self._desk[1].note("fault", kill=self.kill_id, what=type(error).__name__)
 
     @property
     def holding(self) -> bool:
         """Whether it goes on sweeping after flat."""
-        return self.finished_wall is None and any(run.engine.hold > 0 for run in self.runs.values())
+        return self.finished_wall is None and any(run.engine.holding for run in self.runs.values())
 
     def hold(self) -> None:
-        """Go on sweeping after flat until released; without effect once the kill is over."""
-        for run in self.runs.values():
-            run.engine.hold = float("inf")
+        """Go on sweeping until released, on every venue: one that has come to its end is watched again."""
+        if self.by_id:
+            return
+        if self._desk is None:
+            return
+        now = self._desk[0].monotonic()
+        for name, run in self.runs.items():
+            run.engine.keep_holding(self.scope, now, again=run.over)
+            self._again(name)
+        self._changed()
 
     def release(self) -> None:
         """End the hold on every venue."""
@@ -306,12 +196,17 @@ class Kill:
     def stop(self, now: float) -> None:
         """Start no new cancel from this moment on."""
         for run in self.runs.values():
-            run.engine.deadline = min(run.engine.deadline, now)
+            run.stop(now)
 
     @property
     def cancelling(self) -> bool:
         """Whether a cancel is in flight anywhere."""
         return any(run.engine.cancelling for run in self.runs.values())
+
+    @property
+    def came_back(self) -> int:
+        """How many orders contradicted what had been said of them."""
+        return sum(len(keys) for keys in self.withdrawn.values())
 
     def tracks(self) -> list[Track]:
         """Every order that was touched or named, in the order in which they were met."""

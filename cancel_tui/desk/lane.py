@@ -49,6 +49,11 @@ class Tally:
         return self.requests.get(call, 0)
 
 
+def forever() -> float:
+    """The deadline of what has none."""
+    return inf
+
+
 class TooLateError(Exception):
     """The time by which a request had to leave passed while it waited for its turn."""
 
@@ -64,8 +69,8 @@ class _Gate:
         self._order = itertools.count()
         self._sleeping: set[asyncio.Future[None]] = set()
 
-    async def admit(self, urgency: Urgency, until: float = inf) -> Ticket:
-        """Wait until one request may leave, and count it; raises `TooLateError` past `until`."""
+    async def admit(self, urgency: Urgency, until: Callable[[], float] = forever) -> Ticket:
+        """Wait until one request may leave, and count it; raises `TooLateError` past `until()`."""
         me = (int(urgency), next(self._order))
         heapq.heappush(self._heap, me)
         try:
@@ -73,7 +78,7 @@ class _Gate:
                 budget = self.pace.budget
                 reserve = budget.count // 2 if budget and urgency is Urgency.POLL else 0
                 now = self._clock.monotonic()
-                if now >= until:
+                if now >= until():
                     raise TooLateError
                 when = self.pace.earliest(now, reserve) if self._heap[0] == me else inf
                 if when <= now and budget is not None:
@@ -82,7 +87,7 @@ class _Gate:
                     when = self.pace.earliest(now, reserve)
                 if when <= now:
                     return self.pace.take(now)
-                await self._wait(min(when, until) - now)
+                await self._wait(min(when, until()) - now)
         finally:
             self._heap.remove(me)
             heapq.heapify(self._heap)
@@ -142,13 +147,24 @@ class Lane:
         return self._clock.monotonic()
 
     def port(
-        self, urgency: Urgency, tally: Tally | None = None, *, until: float = inf, **facts: Any
+        self,
+        urgency: Urgency,
+        tally: Tally | None = None,
+        *,
+        until: Callable[[], float] = forever,
+        **facts: Any,
     ) -> LanePort:
         """A way out for one purpose; `facts` go into each journal record.
 
-        What is still waiting for its turn at the monotonic time `until` does not leave any more.
+        What is still waiting for its turn at the monotonic time `until()` does not leave any more. That time
+        may be brought forward meanwhile, with `wake` to let those who wait look again.
         """
         return LanePort(self, urgency, tally or Tally(), facts, until)
+
+    def wake(self) -> None:
+        """Let everything that waits for its turn look at its deadline again."""
+        for gate in self._gates.values():
+            gate.wake()
 
     def pace(self, call: CallClass) -> Pace:
         """The pace of one class, for headroom and planning."""
@@ -169,7 +185,9 @@ class Lane:
             return self._cancels
         return self._reads if urgency is Urgency.KILL else self._polls
 
-    async def admit(self, call: CallClass, urgency: Urgency, until: float = inf) -> Ticket | None:
+    async def admit(
+        self, call: CallClass, urgency: Urgency, until: Callable[[], float] = forever
+    ) -> Ticket | None:
         """Wait for one unit of budget; requests of class OTHER need none. Raises `TooLateError`."""
         gate = self._gates.get(call)
         if gate is None:
@@ -201,13 +219,13 @@ class Lane:
         tally: Tally,
         facts: Mapping[str, Any],
         begin: Callable[[CallClass], None],
-        until: float = inf,
+        until: Callable[[], float] = forever,
     ) -> Raw:
         """Admit, sign, write down, send, write down."""
         try:
             ticket = await self.admit(call, urgency, until)
         except TooLateError:
-            return NotSent("the deadline passed before its turn came")
+            return NotSent("the deadline passed before its turn came", late=True)
         mark = Mark(written=lambda: begin(call))
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
@@ -259,8 +277,8 @@ class LanePort:
     urgency: Urgency
     tally: Tally
     facts: dict[str, Any]
-    until: float = inf
-    """Monotonic time past which nothing of it leaves any more."""
+    until: Callable[[], float] = forever
+    """Tells the monotonic time past which nothing of it leaves any more."""
     begun: float | None = None
     """Monotonic time at which the first metered request was let through; None before."""
 

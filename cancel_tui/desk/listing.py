@@ -157,8 +157,10 @@ class Listing(Endings):
             return
         track.ghost_sightings += 1
         readable = self.capabilities.read_order
-        if track.stage is Stage.GONE or track.ghost_sightings >= (GHOSTS if readable else 2):
+        believed = (GHOSTS if readable else 2) << min(track.revivals, 8)
+        if track.stage is Stage.GONE or track.ghost_sightings >= believed:
             track.ghost_sightings = 0
+            track.revivals += track.stage is Stage.ENDED
             track.see(order, begun, now)
         elif readable:
             track.doubted, track.read_back = True, False
@@ -174,6 +176,7 @@ class Listing(Endings):
             if track.key in listed or begun < (track.ended_at or track.since):
                 continue
             track.lingering = False
+            track.ghost_sightings = 0
             if track.stage is Stage.WANTED:
                 track.sighted = False
 

@@ -43,6 +43,13 @@ class Proof:
         for part_id in part_ids:
             self.proven.setdefault(part_id, float("-inf"))
 
+    def doubt(self, part_ids: Iterable[str], now: float) -> None:
+        """These parts were found to hold an order in scope: nothing that was proven stands."""
+        self.streak.clear()
+        for part_id in part_ids:
+            self.held[part_id] = max(now, self.held.get(part_id, now))
+            self.proven.pop(part_id, None)
+
     def wanted(self, parts: Iterable[Part], last_cancel: float) -> tuple[Part, ...]:
         """Which parts the next pass has to read."""
         return tuple(part for part in parts if not part.past or not self.past_proven(part.id, last_cancel))

@@ -70,6 +70,8 @@ class KillState(ABC):
     complete_passes: int = 0
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
     """The adapter's `closed_plan`, handed in by the runner."""
+    elsewhere: Callable[[OrderKey], bool] = lambda _: False
+    """Whether a single cancel of the order is in flight, on whoever's behalf."""
 
     def __post_init__(self) -> None:
         self.proof = Proof(self.aim.settle)
@@ -168,6 +170,9 @@ class KillState(ABC):
         self._list_at = now + pause if not waiting else min(max(self._list_at, now), now + pause)
 
     def _note(self, outcome: object) -> None:
+        if isinstance(outcome, NotSent) and outcome.late and self.error is not None:
+            # What kept it waiting says more than that its time was over.
+            return
         if isinstance(outcome, Unauthorised):
             self._unauthorised += 1
         elif isinstance(outcome, Answered):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cancel_tui.cancels import Ending, Event, Stage, step
+from cancel_tui.desk.impasse import Blocked
 from cancel_tui.orders import Order, OrderKey, OrderStatus, OrderType
 
 _ENDINGS = {
@@ -54,8 +55,12 @@ class Track:
     """The venue's last word."""
     last_seen_filled: Decimal | None = None
     message: str | None = None
+    blocked: Blocked | None = None
+    """Why its cancels get nowhere, while they do."""
     ghost_sightings: int = 0
     """Complete lists begun after its end that still hold it."""
+    revivals: int = 0
+    """How often such lists were believed against the venue's word; each time it takes twice as many."""
     doubted: bool = False
     """Such a list contradicts its end, and the venue has not been asked about it since."""
 
@@ -83,6 +88,7 @@ class Track:
         self.describe(order)
         self.apply(Event.SEEN_END, now)
         self.sighted = self.lingering = self.doubted = False
+        self.blocked = None
         self.ending = ending
         self.filled = self._last_word(order)
         self.confirmed_wall = self.confirmed_wall or wall

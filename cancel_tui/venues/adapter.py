@@ -139,7 +139,7 @@ class HttpVenue:
         if status >= 500 or status < 400 or status == 408:
             return Unanswered(f"HTTP {status}", message, status)
         if status == 423:
-            return Refused(Reason.BUSY, message, status)
+            return Refused(Reason.HALTED, message, status)
         if call not in (CallClass.CANCEL, CallClass.STATUS):
             return Refused(Reason.REQUEST, message, status)
         return Refused(Reason.NOT_FOUND if status in (404, 410) else Reason.ORDER, message, status)

@@ -31,6 +31,8 @@ class NotSent:
     """In our words, without addresses or secrets."""
     hopeless: bool = False
     """The request must not exist (an id that would change the path): trying again changes nothing."""
+    late: bool = False
+    """It waited for its turn until its time was over: this tells nothing of the venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     """Unknown to the venue, or filled, or cancelled, or another account's: not an end."""
     BUSY = "busy"
-    """The venue says that it did nothing now and asks to come again (halted, maintenance, queue full)."""
+    """The venue says that it did nothing now and asks to come again soon (queue full, restarting)."""
+    HALTED = "halted"
+    """No cancel is taken now, for long maybe: market halted, a phase without cancels, maintenance."""
     REQUEST = "request"
     """The request itself is wrong: an instrument type it does not know, a malformed field, a wrong path."""
 

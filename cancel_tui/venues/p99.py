@@ -72,7 +72,8 @@ GAP = 3600.0
 """Seconds between two creation times that are looked for by two queries rather than one."""
 
 _ACCEPT = (b"Accept", b"application/json")
-_BUSY = frozenset({"ENGINE_BUSY", "ENGINE_RESTARTING", "SPOT_TRADING_DISABLED"})
+_BUSY = frozenset({"ENGINE_BUSY", "ENGINE_RESTARTING"})
+_HALTED = frozenset({"SPOT_TRADING_DISABLED", "MARKET_HALTED"})
 """503s of which the venue says that nothing was done: https://docs.ztdx.io/spot/error-codes."""
 _NO_PAGE = VenueText("no such page at this address: base_url must end with the API prefix, such as /api/v1")
 _NO_RIGHT = VenueText("API Key permission denied: this key cannot do that here; use a jwt instead")
@@ -154,6 +155,8 @@ class P99Venue(HttpVenue):
         status = reply.status
         if status == 503 and words & _BUSY:
             return Refused(Reason.BUSY, message, status)
+        if status in (503, 409) and words & _HALTED:
+            return Refused(Reason.HALTED, message, status)
         if "-1021" in words:
             # The futures side's code for a bad timestamp; here 401 is documented. Defensive reading.
             return Unauthorised(message, 401)
@@ -163,8 +166,6 @@ class P99Venue(HttpVenue):
             return Refused(Reason.NOT_FOUND, message, status)
         if status == 404:
             return Refused(Reason.REQUEST, message if words else _NO_PAGE, status)
-        if status == 409 and "MARKET_HALTED" in words:
-            return Refused(Reason.BUSY, message, status)
         if "INVALID_ID" in words or status == 405:
             return Refused(Reason.REQUEST, message, status)
         return replace(failure, message=message)

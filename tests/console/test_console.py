@@ -23,7 +23,6 @@ from cancel_tui.clock import SystemClock
 from cancel_tui.console import leaving, output, shots
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.commands import key_table
-from cancel_tui.console.ledger import LAG
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen
@@ -354,37 +353,41 @@ class TestSettings:
 
 
 class TestLedger:
-    async def test_an_order_that_a_later_list_shows_again_is_live_again_and_flat_is_withdrawn(
+    async def test_a_flat_that_a_later_list_contradicts_is_withdrawn_and_the_kill_reopens(
         self, tmp_path: Path
     ) -> None:
         async with ground(tmp_path) as here:
             kill = await here.kill()
             await here.over(kill)
             assert here.line("verdict").startswith("F L A T")
-            for poll in here.desk._polls.values():
-                poll.cancel()
-            slot = next(iter(here.desk.slots.values()))
-            track = kill.tracks()[0]
-            assert track.order is not None
-            part_id = next(iter(slot.book.parts))
-            alive = replace(track.order, status=type(track.order.status)("open"))
-            found = PartList(orders=(alive,), complete=True)
-            slot.book.absorb(part_id, track.since + LAG / 2, found, 0.0)
-            here.app.look()
-            assert here.app.ledger.returned() == {}
-            slot.book.absorb(part_id, track.since + LAG + 1, found, 0.0)
-            here.app.look()
-            assert set(here.app.ledger.returned()) == {track.key}
-            assert "W I T H D R A W N" in here.line("verdict")
+            back = here.cluster.named("p99").book.finished()[0]
+            back.state = type(back.state)("resting")
+            await here.until(lambda: "W I T H D R A W N" in here.line("verdict"))
+            assert kill.finished_wall is None
             await here.press("escape")
-            await here.until(lambda: "FLAT WITHDRAWN" in here.line("banner"))
-            assert "OPEN 1" in here.line("header")
-            row = here.grid.model.get(track.key)
-            assert row is not None
-            assert row.shown_badge.word == "open"
-            await here.cursor(track.key)
-            await here.press("x")
-            assert len(here.desk.kills) == 2
+            await here.until(lambda: "WITHDRAWN" in here.line("banner"))
+            await here.over(kill)
+            assert here.cluster.live()["p99"] == []
+            await here.press("b")
+            await here.until(lambda: "1 order had come back" in here.line("verdict"))
+            assert here.line("verdict").startswith("F L A T")
+            assert any("FLAT WITHDRAWN, 1 order listed again" in line for line in here.app.log_lines)
+
+    async def test_a_venue_that_is_through_is_held_as_well(self, tmp_path: Path) -> None:
+        async with ground(tmp_path) as here:
+            kill = await here.kill()
+            await here.over(kill)
+            await here.press("h")
+            await here.until(lambda: kill.holding and "H O L D I N G" in here.line("verdict"))
+            back = here.cluster.named("p99").book.finished()[0]
+            newcomer = replace(back, id=here.cluster.named("p99").book.new_id())
+            newcomer.state = type(back.state)("resting")
+            here.cluster.named("p99").book.add(newcomer)
+            await here.until(lambda: newcomer.state.value == "cancelled")
+            await here.press("r")
+            await here.over(kill)
+            assert kill.verdict is Verdict.FLAT
+            assert [str(one.key.order_id) for one in kill.tracks() if one.newcomer] == [newcomer.id]
 
     async def test_what_ended_does_not_count_as_open_before_the_next_list(self, tmp_path: Path) -> None:
         async with ground(tmp_path) as here:

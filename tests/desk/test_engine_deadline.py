@@ -27,7 +27,7 @@ async def test_a_cancel_that_waits_for_budget_does_not_leave_after_the_deadline(
         raise ValueError("not to be sent in this test")
 
     async def send() -> Raw:
-        port = lane.port(Urgency.KILL, until=begun + DEADLINE)
+        port = lane.port(Urgency.KILL, until=lambda: begun + DEADLINE)
         return await port.call(CallClass.CANCEL, build)
 
     await lane.admit(CallClass.CANCEL, Urgency.KILL)

@@ -14,7 +14,8 @@ from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.kill import Kill, VenueRun
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.runner import VenueRun
 from cancel_tui.orders import Family, OrderId, OrderKey, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope
@@ -29,6 +30,9 @@ class Run(VenueRun):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    def stop(self, now: float) -> None:
+        self.engine.deadline = now
 
 
 async def no_credentials(_: VenueSettings) -> dict[str, Secret]:

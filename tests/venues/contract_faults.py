@@ -146,7 +146,11 @@ class FaultContract(CancelContract[S]):
                 for name, ask in asks.items():
                     outcome = await ask()
                     assert isinstance(outcome, Unanswered | Refused), (name, body[:80], outcome)
-                    assert status < 500 or isinstance(outcome, Unanswered) or outcome.reason is Reason.BUSY
+                    assert (
+                        status < 500
+                        or isinstance(outcome, Unanswered)
+                        or outcome.reason in (Reason.BUSY, Reason.HALTED)
+                    )
                     shown = describe(outcome)
                     assert shown.isprintable(), (name, body[:80], shown)
                     assert len(shown) < 600

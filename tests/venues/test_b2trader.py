@@ -755,7 +755,7 @@ _SHAPES: list[Any] = [
         (400, Reason.ORDER),
         (409, Reason.ORDER),
         (422, Reason.ORDER),
-        (423, Reason.BUSY),
+        (423, Reason.HALTED),
         (405, Reason.REQUEST),
         (415, Reason.REQUEST),
     ],

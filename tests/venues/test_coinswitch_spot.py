@@ -576,7 +576,7 @@ def test_an_id_cannot_change_the_request_around_it() -> None:
         (404, b"404 page not found", Unanswered, Reason.REQUEST),
         (400, b"", Unanswered, Reason.REQUEST),
         (400, b"[]", Unanswered, Reason.REQUEST),
-        (423, b'{"message":"locked"}', Reason.BUSY, Reason.BUSY),
+        (423, b'{"message":"locked"}', Reason.HALTED, Reason.HALTED),
         (429, b'{"message":"slow down"}', Throttled, Throttled),
         (429, b"<html>", Throttled, Throttled),
         (403, b'{"message":"no"}', Unauthorised, Unauthorised),

@@ -136,7 +136,7 @@ class TestCoinSwitchSpot(PracticeContract[CoinSwitchSpot]):
             self.spoil(stage.server, "http423", ["cancel"])
             outcome = await stage.venue.cancel(key, stage.port)
             assert isinstance(outcome, Refused)
-            assert outcome.reason is Reason.BUSY
+            assert outcome.reason is Reason.HALTED
             assert set(self.live(stage.server)) == {key}
 
     async def test_a_429_as_a_web_page_without_a_wait_is_throttled(self) -> None:

@@ -58,10 +58,10 @@ class DeskScreen(Screen[None]):
             return Text(f" {app.notice} ", "bold reverse", overflow="ellipsis")
         kills = [kill for kill in app.desk.kills if not kill.by_id]
         back = app.ledger.returned()
-        if back and not any(app.ledger.withdrawn(kill) for kill in kills[-1:]):
+        if back and not any(kill.came_back and kill.finished_wall is None for kill in kills[-1:]):
             words = f" LIVE AGAIN: {lines.plural(len(back), 'order')} listed although it had ended "
             return Text(words, lines.ALARM, no_wrap=True, overflow="ellipsis")
-        return lines.kill_line(kills[-1], app.ledger, app.desk.clock.wall()) if kills else Text()
+        return lines.kill_line(kills[-1], app.desk.clock.wall()) if kills else Text()
 
     @property
     def cramped(self) -> bool:

@@ -14,6 +14,9 @@ from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.details import DetailScreen
 from cancel_tui.desk.kill import Kill
 
+HOLD_WITHIN = 120.0
+"""Seconds after its end within which a kill can still be held: later, new orders are most likely wanted."""
+
 
 class BoardScreen(DeskScreen):
     """Watches one kill; leaving it ends nothing."""
@@ -45,7 +48,7 @@ class BoardScreen(DeskScreen):
         rows = [board_lines.venue_line(kill, name, width) for name in kill.names]
         self.show("venues", Text("\n", no_wrap=True).join(rows))
         self.show("counts", board_lines.counts(kill, width))
-        self.show("verdict", board_lines.verdict(kill, seconds, app.ledger.withdrawn(kill)))
+        self.show("verdict", board_lines.verdict(kill, seconds))
         report = board_lines.latencies(kill)
         self.show("report", Text(report, "dim", justify="center"), when=bool(report))
         room = max(1, self.query_one("#log").size.height)
@@ -58,8 +61,7 @@ class BoardScreen(DeskScreen):
         tracks = self.kill.tracks()
         done = sum(track.stage.settled for track in tracks)
         text = Text.assemble((f"KILL {done}/{len(tracks)}\n", "bold"))
-        back = self.console_app.ledger.withdrawn(self.kill)
-        return text.append_text(board_lines.verdict(self.kill, None, back))
+        return text.append_text(board_lines.verdict(self.kill, None))
 
     def run_command(self, command_id: str) -> bool:
         """Back, hold, release, details, export."""
@@ -83,18 +85,16 @@ class BoardScreen(DeskScreen):
         return True
 
     def _hold(self) -> None:
-        """Hold what still runs; a venue that is flat already has stopped looking, and that is said."""
-        over = [name for name, run in self.kill.runs.items() if run.engine.flat and run.engine.hold <= 0]
-        going = [run for name, run in self.kill.runs.items() if name not in over]
-        if self.kill.finished_wall is not None or not going:
-            self.console_app.refuse("the kill is over; arm another one and press h there to hold")
-            return
-        for run in going:
-            run.engine.hold = float("inf")
-        held = ", ".join(run.venue.name for run in going)
-        if over:
-            self.console_app.refuse(
-                f"holding {held} only: {', '.join(over)} flat before and no longer watched"
-            )
+        """Hold every venue of the kill until it is released, those that are through already as well."""
+        app, kill = self.console_app, self.kill
+        if app.read_only:
+            app.refuse("read-only: nothing that cancels will run")
+        elif not kill.runs:
+            app.refuse("nothing to hold: no venue of this kill can be asked")
+        elif kill.finished_wall is not None and app.desk.clock.wall() - kill.finished_wall > HOLD_WITHIN:
+            app.refuse("that kill is long over; arm another one and press h there to hold")
+        elif kill.holding:
+            app.refuse("it is held already; r releases it")
         else:
-            self.console_app.say(f"holding flat: {held}")
+            kill.hold()
+            app.say(f"holding flat: {', '.join(kill.runs)}")

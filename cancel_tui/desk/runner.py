@@ -1,0 +1,215 @@
+"""One venue's runner: moves bytes and time for one engine, and tells it what came of everything.
+
+The engine decides, the runner does: it starts each action in a task of its own, feeds the outcome back, and
+writes down what was learnt. A runner belongs to the desk: closing a screen never ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from cancel_tui.clock import Clock
+from cancel_tui.desk.actions import Action, ListOrders, ReadClosed, ReadOrder, SendCancel, SendNative
+from cancel_tui.desk.engine import Engine
+from cancel_tui.desk.journal import Journal
+from cancel_tui.desk.lane import Lane, LanePort, Tally, Urgency, forever
+from cancel_tui.orders import Order, OrderKey
+from cancel_tui.venues.base import ClosedPage, ClosedQuery, Part, PartList, Venue
+from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
+
+Pass = dict[str, tuple[float, Outcome[PartList]]]
+"""What one pass brought: per part when it was begun, and what came of it."""
+
+_TICK = 0.5
+"""The longest that a runner sleeps without looking again, in seconds of the desk's clock."""
+_MAX_CLOSED_PAGES = 60
+_LONGEST = 13.0
+"""Seconds past the deadline after which nothing but a cancel in flight is waited for."""
+
+
+class VenueRun:
+    """One venue's runner: does what the engine says, tells it what came of it."""
+
+    def __init__(
+        self,
+        kill_id: str,
+        engine: Engine,
+        venue: Venue,
+        lane: Lane,
+        clock: Clock,
+        journal: Journal,
+        flying: set[OrderKey],
+    ) -> None:
+        self.engine = engine
+        self.venue = venue
+        self.lane = lane
+        self.tally = Tally()
+        self.over = False
+        """Whether this venue's part has come to its end."""
+        self.changed: Callable[[], None] = lambda: None
+        self.listed: Callable[[Pass], None] = lambda _: None
+        """Called with what each pass brought, so that the book learns of it too."""
+        self._kill_id = kill_id
+        self._clock = clock
+        self._journal = journal
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._nudge = asyncio.Event()
+        self._flying = flying
+        engine.closed_planner = venue.closed_plan
+        engine.elsewhere = flying.__contains__
+
+    async def run(self) -> None:
+        """Drive the engine until it is done and everything that was started has come back."""
+        self.over = False
+        while True:
+            now = self._clock.monotonic()
+            for action in self.engine.next(now):
+                if isinstance(action, SendCancel):
+                    self._flying.add(action.key)
+                self._start(self._do(action))
+            if self.engine.done(now) and (not self._tasks or self._leave(now)):
+                break
+            await self._wait(min(self.engine.wake_at(now) - now, _TICK))
+            self.changed()
+        self.over = True
+        self.changed()
+
+    def release(self) -> None:
+        """End a hold."""
+        self.engine.release()
+        self._nudge.set()
+
+    def stop(self, now: float) -> None:
+        """Start no new cancel from this moment on; one that waits for its turn does not leave any more."""
+        self.engine.deadline = min(self.engine.deadline, now)
+        self.lane.wake()
+        self._nudge.set()
+
+    def _leave(self, now: float) -> bool:
+        """Whether what is in flight is not worth waiting for: reads after the proof, anything long after."""
+        if self.engine.flat and self.engine.reading_only:
+            return True
+        return now > self.engine.deadline + _LONGEST and not self.engine.cancelling
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._nudge.set()
+        if not task.cancelled() and task.exception() is not None:
+            # A fault of ours must not pass in silence, and must not end the kill of other orders.
+            self.engine.error = f"internal fault: {type(task.exception()).__name__}"
+            self._journal.note("fault", kill=self._kill_id, venue=self.venue.name, what=self.engine.error)
+
+    async def _wait(self, seconds: float) -> None:
+        alarm = asyncio.create_task(self._clock.sleep(max(seconds, 0.001)))
+        nudge = asyncio.create_task(self._nudge.wait())
+        try:
+            await asyncio.wait({alarm, nudge}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+            nudge.cancel()
+            self._nudge.clear()
+
+    def _port(self, *, cancels: bool = False, **facts: Any) -> LanePort:
+        until = self._deadline if cancels else forever
+        return self.lane.port(Urgency.KILL, self.tally, until=until, kill=self._kill_id, **facts)
+
+    def _deadline(self) -> float:
+        """As it stands when it is asked for: an interrupt brings it forward."""
+        return self.engine.deadline
+
+    def _now(self) -> tuple[float, float]:
+        return self._clock.monotonic(), self._clock.wall()
+
+    async def _do(self, action: Action) -> None:
+        if isinstance(action, SendNative):
+            port = self._port(cancels=True, symbol=action.symbol)
+            native = await self._safe(self.venue.cancel_all(action.symbol, port))
+            self.engine.took_native(action.symbol, native, *self._now())
+        elif isinstance(action, SendCancel):
+            port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
+            try:
+                single = await self._safe(self.venue.cancel(action.key, port))
+            finally:
+                self._flying.discard(action.key)
+            self.engine.took_cancel(action.key, single, *self._now())
+            self._tell(action.key)
+        elif isinstance(action, ListOrders):
+            await self._list()
+        elif isinstance(action, ReadOrder):
+            begun = self._clock.monotonic()
+            port = self._port(order=action.key.shown_id)
+            read = await self._safe(self.venue.read(action.key, port))
+            self.engine.took_read(action.key, read, port.begun or begun, *self._now())
+            self._tell(action.key)
+        else:
+            await self._closed(action)
+
+    def _tell(self, key: OrderKey) -> None:
+        track = self.engine.tracks[key]
+        self._journal.note(
+            "order",
+            kill=self._kill_id,
+            venue=key.venue,
+            order=key.shown_id,
+            stage=track.stage.value,
+            outcome=track.outcome.value,
+            filled=track.filled,
+            why=track.message,
+        )
+
+    async def _safe(self, work: Coroutine[Any, Any, Outcome[Any]]) -> Outcome[Any]:
+        """An adapter that raises is an adapter with a fault; the order stays unknown, the kill goes on."""
+        try:
+            return await work
+        except Exception as error:
+            self._journal.note("fault", kill=self._kill_id, venue=self.venue.name, what=type(error).__name__)
+            return Unanswered(f"internal fault ({type(error).__name__})")
+
+    async def _list(self) -> None:
+        begun = self._clock.monotonic()
+        parts = await self._safe(self.venue.parts(self._port()))
+        if not isinstance(parts, Answered):
+            self.engine.took_list(begun, {}, parts, *self._now())
+            return
+        wanted = self.engine.took_parts(parts.value)
+        found = dict(await asyncio.gather(*(self._part(part) for part in wanted)))
+        starts = [start for start, _ in found.values()]
+        self.listed(found)
+        self.engine.took_list(min(starts, default=begun), found, None, *self._now())
+
+    async def _part(self, part: Part) -> tuple[str, tuple[float, Outcome[PartList]]]:
+        begun = self._clock.monotonic()
+        port = self._port(part=part.id)
+        outcome = await self._safe(self.venue.list_part(part, port))
+        return part.id, (port.begun or begun, outcome)
+
+    async def _closed(self, action: ReadClosed) -> None:
+        wanted = set(action.plan.covers)
+        found: list[Order] = []
+        outcome: Outcome[ClosedPage] = NotSent("nothing to look for")
+        pages = 0
+        queue: list[ClosedQuery] = list(action.plan.queries)
+        reads = self.engine.capabilities.read_order
+        while queue and wanted and pages < _MAX_CLOSED_PAGES:
+            if reads and pages and len(wanted) < len(queue):
+                # Fewer orders than pages are left: reading them one by one costs less.
+                break
+            query = queue.pop(0)
+            pages += 1
+            outcome = await self._safe(self.venue.closed_page(query, self._port()))
+            if not isinstance(outcome, Answered):
+                break
+            found += outcome.value.orders
+            wanted -= {order.key for order in outcome.value.orders if order.status.terminal}
+            if outcome.value.next is not None:
+                queue.insert(0, outcome.value.next)
+            self.engine.took_closed_part(outcome.value.orders, *self._now())
+            self.changed()
+        self.engine.took_closed(action, outcome, found, *self._now())
