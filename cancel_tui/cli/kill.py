@@ -15,6 +15,7 @@ from cancel_tui.cli.session import UsageError, add_scope, duration, make_desk, s
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
 from cancel_tui.scope import Scope
 
@@ -81,7 +82,10 @@ async def _progress(kill: Kill) -> None:
             outcomes = [track.outcome for track in run.engine.tracks.values()]
             done = sum(one not in (Ending.OPEN, Ending.UNKNOWN) for one in outcomes)
             line = f"{name}: {done} of {len(outcomes)} ended"
-            if run.engine.error:
+            for one in run.engine.impasses(kill.now()) if not run.over else ():
+                if one.age(kill.now()) >= ALARM_AFTER:
+                    line += f"; {one.orders} {one.why.value.upper()}, asking on: {one.words}"
+            if run.engine.error and "asking on" not in line:
                 line += f"; {run.engine.error}"
             if last.get(name) != line:
                 last[name] = line

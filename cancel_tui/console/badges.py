@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 
 from cancel_tui.cancels import Ending, Stage
+from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.orders import Order, OrderStatus, plain
 
 UNKNOWN_ALARM = 15.0
@@ -25,6 +26,7 @@ ALARM = "alarm"
 ROLES = (
     ALARM,
     "unknown",
+    "halted",
     "refused",
     "stale",
     "sent",
@@ -90,6 +92,7 @@ SENT: Maker = partial(Badge, "SENT", "\N{BLACK RIGHTWARDS ARROWHEAD}", ">", "sen
 PENDING: Maker = partial(Badge, "PENDING", "\N{CIRCLE WITH UPPER RIGHT QUADRANT BLACK}", "~", "pending")
 UNKNOWN: Maker = partial(Badge, "UNKNOWN", "?", "?", "unknown")
 REFUSED: Maker = partial(Badge, "REFUSED", "\N{HEAVY MULTIPLICATION X}", "x", "refused")
+HALTED: Maker = partial(Badge, "HALTED", "\N{DOUBLE VERTICAL BAR}", "!", "halted", alarm_after=ALARM_AFTER)
 CANCELED: Maker = partial(Badge, "canceled", "\N{HEAVY CHECK MARK}", "v", "canceled")
 FILLED: Maker = partial(Badge, "FILLED", "\N{BLACK SQUARE}", "#", "filled")
 EXPIRED: Maker = partial(Badge, "expired", "\N{WHITE DIAMOND}", "=", "expired")
@@ -106,6 +109,7 @@ STATES: tuple[Maker, ...] = (
     PENDING,
     UNKNOWN,
     REFUSED,
+    HALTED,
     CANCELED,
     FILLED,
     EXPIRED,
@@ -123,16 +127,20 @@ def badge_for(
     ending: Ending | None = None,
     now: float = 0.0,
     last_seen_age: float | None = None,
+    halted: float | None = None,
 ) -> Badge:
     """The badge of an order.
 
     `stage_since` and `now` are monotonic seconds. `last_seen_age` is given, in seconds, only when the order
     was not seen for longer than its venue's rhythm allows. A cancel under way says more than either list.
+    `halted` is since when the venue has taken no cancels, in monotonic seconds, where it does not.
     """
     if stage is Stage.ENDED:
         return _ended(order, stage_since, ending)
     if stage is Stage.GONE:
         return GONE(since=stage_since)
+    if halted is not None and stage is not Stage.ACCEPTED:
+        return HALTED(since=halted)
     if stage is not None and not (stage is Stage.WANTED and stage_since is None):
         return _under_way(stage, stage_since)
     if order.status.terminal:

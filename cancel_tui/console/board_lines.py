@@ -9,12 +9,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cancel_tui.cancels import Ending, Stage
+from cancel_tui.console.badges import age_text
 from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
 from cancel_tui.desk.engine import Engine, Verdict
+from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.report import ghosts
 from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
 
+_TOLD_AFTER = 3.0
+"""Seconds after which the board tells of cancels that get nowhere."""
 _SHORTEST_ERROR = 12
 """Cells below which a piece of an error says nothing."""
 
@@ -27,8 +32,23 @@ def bar(done: int, total: int, width: int) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
-def venue_line(kill: Kill, name: VenueName, width: int) -> Text:
-    """One venue: bar, count, state; what does not fit is left out whole, and only an error is cut."""
+def _dead_ends(engine: Engine, now: float) -> list[Text]:
+    """Cancels that get nowhere: how many, why, for how long; old ones are alarms."""
+    return [
+        Text(
+            f"{one.orders} {one.why.value.upper()} {age_text(one.age(now))}",
+            ALARM if one.age(now) >= ALARM_AFTER else DOUBT,
+        )
+        for one in engine.impasses(now)
+        if one.age(now) >= _TOLD_AFTER
+    ]
+
+
+def venue_line(kill: Kill, name: VenueName, width: int, now: float) -> Text:
+    """One venue: bar, count, state; what does not fit is left out whole, and only an error is cut.
+
+    `now` is in monotonic seconds.
+    """
     size = max(8, min(40, width - 60))
     line = Text(f"{literal(name, 12):<12} ", no_wrap=True)
     run = kill.runs.get(name)
@@ -47,6 +67,7 @@ def venue_line(kill: Kill, name: VenueName, width: int) -> Text:
         line.append(bar(done, len(tracks), size), BUSY if kill.finished_wall is None else "red")
     line.append(f" {done:>5}/{len(tracks):<5} ")
     pieces = [(0, _state(kill, engine, done))]
+    pieces += [] if run.over else [(1, one) for one in _dead_ends(engine, now)]
     for rank, count, word, style in (
         (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", DOUBT),
         (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", DOUBT),
@@ -159,6 +180,7 @@ def _doubts(kill: Kill) -> list[str]:
     for name, run in kill.runs.items():
         unknown = sum(track.outcome is Ending.UNKNOWN for track in run.engine.tracks.values())
         why += [f"{unknown} unknown on {name}"] if unknown else []
+        why += [ghosts(run.engine, name)] if run.engine.ghosts else []
         why += [f"{len(run.engine.unreadable)} unreadable on {name}"] if run.engine.unreadable else []
     return why or ["the lists were not completed"]
 

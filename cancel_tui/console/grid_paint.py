@@ -50,6 +50,7 @@ OrderGrid {
     & > .order-grid--alarm { color: $error-lighten-2; text-style: bold reverse; }
     &:light > .order-grid--alarm { color: $error; }
     & > .order-grid--unknown { color: $text-warning; text-style: bold; }
+    & > .order-grid--halted { color: $text-warning; text-style: bold italic; }
     & > .order-grid--refused { color: $text-warning; text-style: bold; }
     & > .order-grid--stale { color: $text-warning; }
     & > .order-grid--live { color: $text-warning; }
@@ -76,6 +77,7 @@ OrderGrid {
 
     &:nocolor > .order-grid--alarm { color: $foreground; text-style: bold reverse; }
     &:nocolor > .order-grid--unknown { color: $foreground; text-style: bold; }
+    &:nocolor > .order-grid--halted { color: $foreground; text-style: bold italic; }
     &:nocolor > .order-grid--refused { color: $foreground; text-style: bold underline; }
     &:nocolor > .order-grid--stale { color: $foreground; text-style: underline; }
     &:nocolor > .order-grid--live { color: $foreground; text-style: underline; }

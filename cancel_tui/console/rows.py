@@ -10,6 +10,7 @@ from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.desk.desk import Slot, VenueState
+from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
 
@@ -35,7 +36,8 @@ class RowSource:
             for order, track, unseen in self._orders(slot, now):
                 present.add(order.key)
                 stage = _stage(track)
-                mark = (order, stage, track and track.since, track and track.ending, unseen)
+                halted = _halted(track)
+                mark = (order, stage, track and track.since, track and track.ending, unseen, halted)
                 if self._shown.get(order.key) == mark:
                     continue
                 self._shown[order.key] = mark
@@ -57,6 +59,7 @@ class RowSource:
             track.ending if track else None,
             now,
             None if unseen is None else now - unseen,
+            _halted(track),
         )
         born = None if order.created_at is None else now - (wall - order.created_at)
         return GridRow(key=order.key, order=order, stage=stage, badge=badge, revision=self._count, born=born)
@@ -81,6 +84,13 @@ def _stage(track: Track | None) -> Stage | None:
     if track is None or (track.stage is Stage.WANTED and not track.attempts):
         return None
     return track.stage
+
+
+def _halted(track: Track | None) -> float | None:
+    """Since when the venue takes no cancels of this order; None where it does, or none was tried."""
+    if track is None or track.blocked is None or track.blocked.why is not DeadEnd.HALTED:
+        return None
+    return track.blocked.since
 
 
 def _since(slot: Slot, doubtful: bool) -> float | None:

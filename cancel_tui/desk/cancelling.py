@@ -24,7 +24,7 @@ from cancel_tui.desk.impasse import blocked
 from cancel_tui.desk.state import KillState, Native
 from cancel_tui.desk.track import Track, plan
 from cancel_tui.orders import Family, Order, OrderId, OrderKey
-from cancel_tui.venues.base import CancelAck, CancelAllAck
+from cancel_tui.venues.base import CallClass, CancelAck, CancelAllAck
 from cancel_tui.venues.outcome import (
     Answered,
     NotSent,
@@ -77,7 +77,11 @@ class Cancelling(KillState):
 
     def _natives_due(self, now: float) -> list[Action]:
         due: list[Action] = []
+        ready = self.ready(CallClass.CANCEL_ALL, now)
         for native in self._natives.values():
+            if native.wanted and not native.flying and native.next_try <= now and ready > now + NATIVE_WAIT:
+                # It would only wait for its budget; singles need not wait with it.
+                native.next_try = min(ready, now + 5.0)
             if native.wanted and not native.flying and native.next_try <= now and self._unauthorised < 3:
                 native.wanted, native.flying = False, True
                 native.attempts += 1
@@ -127,6 +131,8 @@ class Cancelling(KillState):
     def _single_due(self, track: Track, now: float) -> bool:
         if track.key in self._cancels_flying or track.next_try > now or self.elsewhere(track.key):
             return False
+        if track.disputed and self.capabilities.read_order:
+            return False
         if track.stage is Stage.WANTED:
             return track.sighted
         if self._asks_again(track):
@@ -152,10 +158,11 @@ class Cancelling(KillState):
                 track.message = describe(outcome)
             track.apply(event_of(outcome), now)
             track.blocked = blocked(track.blocked, outcome, now)
+            track.disputed = track.revivals > 0
             if isinstance(outcome, NotSent):
                 track.attempts -= 1
                 track.sighted = True
-        track.next_try = now + pause(outcome, track.attempts)
+        track.next_try = now + pause(outcome, track.attempts) * 2 ** min(track.revivals, 6)
         if isinstance(outcome, NotSent) and outcome.hopeless:
             track.next_try, track.sighted = inf, False
         if isinstance(outcome, Unanswered | Throttled) and track.attempts < BLIND_TRIES:

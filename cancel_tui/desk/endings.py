@@ -33,7 +33,7 @@ class Endings(Cancelling):
             return False
         if track.stage is Stage.SENT:
             return False
-        return not (track.stage is Stage.WANTED and track.sighted)
+        return track.disputed or not (track.stage is Stage.WANTED and track.sighted)
 
     def _reads_due(self, now: float) -> list[Action]:
         if not (self.capabilities.read_order or self.capabilities.closed_page):
@@ -148,6 +148,7 @@ class Endings(Cancelling):
         return self._looked.get(track.key, -inf) < track.ended_at
 
     def _read_live(self, track: Track, order: Order, begun: float, now: float) -> None:
+        track.disputed = False
         if track.stage.settled:
             track.ghost_sightings = 0
         was = track.stage
@@ -159,6 +160,7 @@ class Endings(Cancelling):
     def _read_lost(self, track: Track, now: float) -> None:
         """Asked for this order, the venue does not know it: not an end. Asked twice, it cannot tell."""
         track.reads += 1
+        track.disputed = False
         if track.lost:
             track.next_read = inf if self.aim.by_id else now + 2.0
             return

@@ -6,6 +6,7 @@ methods. The same machine serves the kill, the cancel of marked orders and the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
@@ -149,6 +150,12 @@ class Engine(Listing):
         return impasses(
             pending(track.since, now) if track.stage is Stage.ACCEPTED else track.blocked for track in left
         )
+
+    @property
+    def complaint(self) -> str | None:
+        """What was last said of most orders that have not ended; None where nothing was."""
+        said = Counter(one.message for one in self.tracks.values() if one.message and not one.stage.settled)
+        return said.most_common(1)[0][0] if said else None
 
     @property
     def ghosts(self) -> int:

@@ -203,6 +203,10 @@ class Kill:
         """Whether a cancel is in flight anywhere."""
         return any(run.engine.cancelling for run in self.runs.values())
 
+    def now(self) -> float:
+        """Monotonic seconds of the clock that it runs on; 0 before it was started."""
+        return self._desk[0].monotonic() if self._desk else 0.0
+
     @property
     def came_back(self) -> int:
         """How many orders contradicted what had been said of them."""
@@ -259,6 +263,6 @@ def _result(name: VenueName, run: VenueRun) -> VenueResult:
         verdict,
         _counts(run.tally),
         run.tally.throttled,
-        None if verdict is Verdict.FLAT else engine.error,
+        None if verdict is Verdict.FLAT else engine.error or engine.complaint,
         tuple(sorted({*engine.capabilities.blind_spots, *engine.blind_spots})),
     )

@@ -225,7 +225,7 @@ class Lane:
         try:
             ticket = await self.admit(call, urgency, until)
         except TooLateError:
-            return NotSent("the deadline passed before its turn came", late=True)
+            return NotSent("the deadline passed while it waited for its budget", late=True)
         mark = Mark(written=lambda: begin(call))
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)

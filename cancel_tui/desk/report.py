@@ -6,10 +6,10 @@ from typing import Any
 
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.desk import Slot
-from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey, iso, plain
+from cancel_tui.orders import Order, OrderKey, VenueName, iso, plain
 from cancel_tui.scope import Scope
 from cancel_tui.text import VenueText, literal
 
@@ -132,6 +132,8 @@ def kill_json(kill: Kill) -> dict[str, Any]:
                 "throttled": one.throttled,
                 "error": one.error,
                 "blind_spots": list(one.blind_spots),
+                "withdrawn": sorted(key.shown_id for key in kill.withdrawn.get(one.venue, ())),
+                "dead_ends": impasse_json(kill, one.venue, kill.now()),
             }
             for one in kill.results()
         ],
@@ -142,6 +144,20 @@ def kill_json(kill: Kill) -> dict[str, Any]:
 def short(key: OrderKey) -> str:
     """An order for a sentence."""
     return f"{key.venue} {literal(key.shown_id, 40)}"
+
+
+def ghosts(engine: Engine, name: str) -> str:
+    """Orders that have ended by the venue's own word, and stand in its list all the same."""
+    return f"{engine.ghosts} ended by its word and still listed on {name}"
+
+
+def impasse_json(kill: Kill, name: VenueName, now: float) -> list[dict[str, Any]]:
+    """Why cancels of a venue get nowhere: reason, orders, age in seconds, words."""
+    run = kill.runs.get(name)
+    return [
+        {"why": one.why.value, "orders": one.orders, "seconds": round(one.age(now), 3), "words": one.words}
+        for one in (run.engine.impasses(now) if run else ())
+    ]
 
 
 def verdict_line(kill: Kill) -> str:
@@ -164,6 +180,7 @@ def verdict_line(kill: Kill) -> str:
         for name, run in kill.runs.items()
         if (venue_unknown := sum(track.outcome is Ending.UNKNOWN for track in run.engine.tracks.values()))
     ]
+    why += [ghosts(run.engine, name) for name, run in kill.runs.items() if run.engine.ghosts]
     why += [
         f"{len(run.engine.unreadable)} unreadable on {name}"
         for name, run in kill.runs.items()

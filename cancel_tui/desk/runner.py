@@ -59,6 +59,7 @@ class VenueRun:
         self._flying = flying
         engine.closed_planner = venue.closed_plan
         engine.elsewhere = flying.__contains__
+        engine.ready = lambda call, now: lane.pace(call).earliest(now)
 
     async def run(self) -> None:
         """Drive the engine until it is done and everything that was started has come back."""

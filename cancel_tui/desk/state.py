@@ -70,6 +70,8 @@ class KillState(ABC):
     complete_passes: int = 0
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
     """The adapter's `closed_plan`, handed in by the runner."""
+    ready: Callable[[CallClass, float], float] = lambda _, now: now
+    """When the budget lets a request of a class leave; now or before it means at once."""
     elsewhere: Callable[[OrderKey], bool] = lambda _: False
     """Whether a single cancel of the order is in flight, on whoever's behalf."""
 

@@ -61,6 +61,8 @@ class Track:
     """Complete lists begun after its end that still hold it."""
     revivals: int = 0
     """How often such lists were believed against the venue's word; each time it takes twice as many."""
+    disputed: bool = False
+    """Over by the venue's word, live in its lists, and the cancel failed: it is asked about first."""
     doubted: bool = False
     """Such a list contradicts its end, and the venue has not been asked about it since."""
 
@@ -87,7 +89,7 @@ class Track:
             return
         self.describe(order)
         self.apply(Event.SEEN_END, now)
-        self.sighted = self.lingering = self.doubted = False
+        self.sighted = self.lingering = self.doubted = self.disputed = False
         self.blocked = None
         self.ending = ending
         self.filled = self._last_word(order)

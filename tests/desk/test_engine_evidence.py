@@ -45,7 +45,16 @@ from cancel_tui.venues.base import (
     Parts,
     Touched,
 )
-from cancel_tui.venues.outcome import Answered, Outcome, Reason, Refused, Throttled, Unanswered, Unauthorised
+from cancel_tui.venues.outcome import (
+    Answered,
+    NotSent,
+    Outcome,
+    Reason,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unauthorised,
+)
 
 VENUE = VenueName("v")
 WALL = 1_790_000_000.0
@@ -163,6 +172,41 @@ def test_an_order_that_reads_as_over_but_stays_in_the_lists_is_cancelled_again_a
                 it.took_read(one.key, Answered(over), at, at + 0.05, WALL)
         at += 0.25
     assert SendCancel(key("1")) in sent
+
+
+def test_a_ghost_is_cancelled_again_ever_more_rarely() -> None:
+    """The lists show it for two minutes, the venue calls it over each time: no storm comes of that."""
+    it = engine(capable(native=True))
+    it.next(0.0)
+    listed(it, 0.0, order("1"))
+    acknowledge(it, 0.1, order("1", OrderStatus.CANCELED))
+    cancels = 0
+    at = 0.2
+    over = order("1", OrderStatus.CANCELED)
+    while at < 120:
+        for one in sweep(it, at, order("1")):
+            if isinstance(one, SendCancel):
+                cancels += 1
+                no = Refused(Reason.ORDER, VenueText("over"))
+                it.took_cancel(one.key, no, at + 0.05, WALL + at)
+            elif isinstance(one, ReadOrder):
+                it.took_read(one.key, Answered(over), at, at + 0.05, WALL)
+        at += 0.25
+    assert 1 <= cancels <= 5
+    assert it.ghosts == 1
+    assert it.verdict is not Verdict.FLAT
+
+
+def test_the_deadline_does_not_hide_why_a_cancel_had_to_wait() -> None:
+    it = engine(capable())
+    it.next(0.0)
+    listed(it, 0.0, order("1"))
+    assert SendCancel(key("1")) in it.next(0.1)
+    it.took_cancel(key("1"), NotSent("connection refused"), 0.2, WALL)
+    assert SendCancel(key("1")) in it.next(2.0)
+    it.took_cancel(key("1"), NotSent("the deadline passed before its turn came", late=True), 3.0, WALL)
+    assert it.tracks[key("1")].message == "not sent: connection refused"
+    assert it.error == "not sent: connection refused"
 
 
 # ------------------------------------------------------------------ named orders
