@@ -10,7 +10,7 @@ from typing import Any
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
 from cancel_tui.clock import SystemClock
-from cancel_tui.desk.journal import Fault, read_journal, verify_journal
+from cancel_tui.desk.chain import Fault, read_journal, verify_journal
 from cancel_tui.orders import iso
 from cancel_tui.paths import data_path
 from cancel_tui.text import literal
@@ -109,8 +109,8 @@ def _verify(options: argparse.Namespace, folder: Path) -> int:
     """1 for anything altered, removed or moved. A record cut short by the end of its process is no lie."""
     good, faults = verify_journal(folder)
     files = len(list(folder.glob("*.jsonl")))
-    broken = [fault for fault in faults if not _unfinished(fault)]
-    cut = [fault for fault in faults if _unfinished(fault)]
+    broken = [fault for fault in faults if fault.broken]
+    cut = [fault for fault in faults if not fault.broken]
     endless = _endless(list(read_journal(folder)))
     if options.json:
         render.document(
@@ -134,10 +134,6 @@ def _verify(options: argparse.Namespace, folder: Path) -> int:
     for kill in endless:
         render.warn(f"warning: kill {literal(kill, 40)} has no end: it runs still, or its process was ended")
     return 1 if broken else 0
-
-
-def _unfinished(fault: Fault) -> bool:
-    return fault.why.startswith("an unfinished record")
 
 
 def _fault_json(fault: Fault) -> dict[str, Any]:
@@ -164,7 +160,7 @@ def _export(options: argparse.Namespace, folder: Path) -> int:
         raise UsageError(f"{folder}: there is no kill on record")
     kill = kills[-1] if options.kill is None else _meant(entries, options.kill)
     story = _of_kill(entries, kill)
-    broken = {fault.file for fault in verify_journal(folder)[1] if not _unfinished(fault)}
+    broken = {fault.file for fault in verify_journal(folder)[1] if fault.broken}
     files = sorted({name for name, _ in story})
     begin, end = _first(story, "kill_begin"), _first(story, "kill_end")
     render.document(

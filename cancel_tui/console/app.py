@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from time import monotonic
 from typing import Any
@@ -31,8 +31,10 @@ from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
 from cancel_tui.desk.desk import Desk, Slot
-from cancel_tui.desk.kill import Kill, whoami
+from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.preview import VenuePreview
+from cancel_tui.desk.process import whoami
 from cancel_tui.desk.report import scope_json
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import place_of
@@ -295,12 +297,15 @@ class CancelApp(App[int], inherit_bindings=False):
         marked = self._main.marked() if self._main.is_mounted else frozenset()
         self.push_screen(ArmScreen(marked, shown))
 
-    def fire(self, scope: Scope, *, hold: bool) -> None:
-        """Second stage: the guard has spoken. The kill belongs to the desk from here on."""
+    def fire(self, scope: Scope, *, hold: bool, seen: Sequence[VenuePreview] = ()) -> None:
+        """Second stage: the guard has spoken. The kill belongs to the desk from here on.
+
+        `seen` is the preview that stood on the screen, for the record.
+        """
         if not self._may_cancel():
             return
         known = self._described(scope.keys) if scope.keys else []
-        kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known)
+        kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known, previews=seen)
         self.desk.start(kill, scope_json(scope))
         self.say(f"KILL {kill.kill_id[:6]}: {scope_words(scope)}")
         while len(self.screen_stack) > 1:

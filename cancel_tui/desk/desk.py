@@ -13,10 +13,12 @@ from typing import Any
 from cancel_tui.clock import Clock
 from cancel_tui.desk.aftermath import contradiction
 from cancel_tui.desk.book import VenueBook
+from cancel_tui.desk.decision import decision
 from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Lane, Tally, Urgency
+from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.orders import Order, OrderKey, VenueName
@@ -296,12 +298,19 @@ class Desk:
         reason: str | None = None,
         by_id: bool = False,
         known: Iterable[Order] = (),
+        previews: Iterable[VenuePreview] = (),
     ) -> Kill:
-        """Make a kill; nothing is sent until it is started. Times are seconds from now."""
+        """Make a kill; nothing is sent until it is started. Times are seconds from now.
+
+        `known` are descriptions of orders that lists made before have brought; `previews` is what was shown
+        to whoever decided, for the record.
+        """
         orders = list(known)
         begun = self.clock.monotonic()
         names = tuple(name for name in self.slots if scope.venue_in(name))
         kill = Kill(scope, self.clock.wall(), reason, names=names, by_id=by_id)
+        places = {name: self.slots[name].settings for name in names}
+        kill.about = decision(scope, places, deadline=deadline, hold=hold, previews=previews)
 
         async def prepare(name: VenueName) -> VenueRun | str:
             slot = self.slots[name]

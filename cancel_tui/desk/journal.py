@@ -1,8 +1,10 @@
 """The record: append-only, hash-chained, one file per process, never in the way of a cancel.
 
-Every record names the one before it by hash, so that an altered, removed or reordered line shows. A thread
-of its own writes; whoever must not go on before the record is written waits at most 50 ms, then goes on and
-the gap itself is recorded. A broken disk never stops anything; `trouble` says what is wrong.
+Every record names the one before it by hash, so that an altered, removed or reordered line shows. The first
+record of a file says which process writes it, the last one that it ended in good order, and both name the
+heads of the other files (`chain` says what that proves). A thread of its own writes; whoever must not go on
+before the record is written waits at most 50 ms, then goes on and the gap itself is recorded. A broken disk
+never stops anything; `trouble` says what is wrong.
 """
 
 from __future__ import annotations
@@ -11,24 +13,24 @@ import asyncio
 import contextlib
 import errno
 import hashlib
-import heapq
 import json
 import os
 import queue
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from cancel_tui import __version__
 from cancel_tui.clock import Clock
+from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
+from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.orders import iso
 from cancel_tui.redaction import redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
-_GENESIS = "0" * 64
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class _Entry:
     record: dict[str, Any]
     sync: bool
     done: asyncio.Future[None] | None
+    kept: bool = False
+    """Whether it stands in the file."""
 
 
 class Journal:
@@ -48,15 +52,23 @@ class Journal:
         self._thread: threading.Thread | None = None
         self._file: int | None = None
         self._size = 0
-        self._previous = _GENESIS
+        self._previous = GENESIS
         self._sequence = 0
+        self._held = False
         self._lost = 0
-        self.trouble: str | None = None
-        """Why the last record could not be written; None while all is well."""
+        self._error: str | None = None
+        self._late = False
+        self.missing = 0
+        """Records that could not be written, since the beginning."""
         self.path: Path | None = None
         if folder is not None:
             stamp = (iso(clock.wall()) or "").replace(":", "").replace("-", "").replace(".", "")
             self.path = folder / f"{stamp}-{os.getpid()}-{token_hex(3)}.jsonl"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last record could not be written, or not in time; None while all is well."""
+        return self._error or ("the disk is slow: records are written late" if self._late else None)
 
     def note(self, kind: str, **facts: Any) -> None:
         """Write a record without waiting for it."""
@@ -72,6 +84,7 @@ class Journal:
         try:
             await asyncio.wait_for(done, LONGEST_WAIT)
         except TimeoutError:
+            self._late = True
             self.note("journal_gap", of=kind, waited_ms=int(LONGEST_WAIT * 1000))
 
     def close(self, seconds: float = 1.0) -> None:
@@ -93,44 +106,68 @@ class Journal:
             try:
                 thread.start()
             except RuntimeError:
-                self.trouble = "no thread for the journal could be started"
-                self._lost += 1
+                self._error = "no thread for the journal could be started"
+                self._lose()
                 return False
             self._thread = thread
         record = {**facts, "at": iso(self._clock.wall()), "kind": kind}
         self._queue.put(_Entry(record, sync, done))
         return True
 
+    def _lose(self) -> None:
+        self._lost += 1
+        self.missing += 1
+
     def _write_all(self) -> None:
         while (entry := self._queue.get()) is not None:
-            before = self._sequence
             try:
                 self._write(entry)
-                self.trouble = None
+                self._error = None
             except Exception as error:
                 # The thread outlives every fault: a record that it cannot write must not cost the next one.
-                self.trouble = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-                if self._sequence == before:
-                    self._lost += 1
+                self._error = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+                if not entry.kept:
+                    self._lose()
                 self._undo()
+            if self._queue.empty():
+                self._late = False
             if entry.done is not None:
                 with contextlib.suppress(RuntimeError):
                     entry.done.get_loop().call_soon_threadsafe(_finish, entry.done)
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                os.fsync(self._file)
-            with contextlib.suppress(OSError):
-                os.close(self._file)
-            self._file = None
+        self._end()
+
+    def _end(self) -> None:
+        """The closing record, and let go of the file."""
+        if self._file is None:
+            return
+        try:
+            self._write(_Entry(self._mark(CLOSED), sync=True, done=None))
+        except Exception:
+            self._undo()
+        with contextlib.suppress(OSError):
+            os.close(self._file)
+        self._file, self._held, self._late = None, False, False
+
+    def _mark(self, kind: str) -> dict[str, Any]:
+        """A first or last record: what it knows of the other files."""
+        folder, path = self._folder, self.path
+        found = heads(folder, path.name) if folder is not None and path is not None else []
+        return {"at": iso(self._clock.wall()), "kind": kind, "heads": found}
 
     def _write(self, entry: _Entry) -> None:
         if self._file is None:
             self._open()
+        if not self._held and self._file is not None:
+            self._held = hold(self._file)
+        if not self._sequence:
+            facts = {"version": __version__, **whoami(), **identity(), "locked": self._held}
+            self._append({**self._mark(OPENED), **facts, "at": entry.record["at"]})
         if self._lost:
             gap = {"at": iso(self._clock.wall()), "kind": "journal_gap", "lost": self._lost}
             self._append(gap)
             self._lost = 0
         self._append(entry.record)
+        entry.kept = True
         if entry.sync and self._file is not None:
             os.fsync(self._file)
 
@@ -167,78 +204,3 @@ class Journal:
 def _finish(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A place where a journal file is not what was written."""
-
-    file: str
-    line: int
-    """Counted from 1; 0 where the file as a whole cannot be read."""
-    why: str
-
-
-def read_journal(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every readable record of every file, merged by time: file name and record.
-
-    Within one file the order is the file's own, whatever the wall clock did meanwhile.
-    """
-    files = [_records(path) for path in sorted(folder.glob("*.jsonl"))]
-    yield from heapq.merge(*files, key=lambda one: str(one[1].get("at")))
-
-
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line in _lines(path) or ():
-        with contextlib.suppress(ValueError, RecursionError):
-            record = json.loads(line)
-            if isinstance(record, dict):
-                yield path.name, record
-
-
-def verify_journal(folder: Path) -> tuple[int, list[Fault]]:
-    """Check each file's chain: how many records were good, and every fault.
-
-    An unfinished last line is what a killed process leaves behind; it is named, as a fault of its own kind.
-    """
-    good = 0
-    faults: list[Fault] = []
-    for path in sorted(folder.glob("*.jsonl")):
-        previous = _GENESIS
-        lines = _lines(path)
-        if lines is None:
-            faults.append(Fault(path.name, 0, "cannot be read"))
-            continue
-        for index, line in enumerate(lines):
-            why = _check(line, index, previous, last=index == len(lines) - 1)
-            if why:
-                faults.append(Fault(path.name, index + 1, why))
-                break
-            previous = str(json.loads(line)["hash"])
-            good += 1
-    return good, faults
-
-
-def _check(line: bytes, index: int, previous: str, *, last: bool) -> str | None:
-    if last and not line.endswith(b"}"):
-        return "an unfinished record: the process was ended while it wrote"
-    try:
-        whole = line.decode()
-        record = json.loads(whole)
-        digest = record["hash"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "no readable record"
-    tail = f',"hash":"{digest}"}}'
-    text = whole.removesuffix(tail) + "}"
-    if not whole.endswith(tail) or hashlib.sha256(text.encode()).hexdigest() != digest:
-        return "the record was altered"
-    if record.get("prev") != previous or record.get("seq") != index:
-        return "a record before this one was removed, added or moved"
-    return None
-
-
-def _lines(path: Path) -> list[bytes] | None:
-    try:
-        return path.read_bytes().splitlines()
-    except OSError:
-        return None

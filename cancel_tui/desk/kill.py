@@ -7,17 +7,17 @@ by a hold, or because a later list contradicts its flat.
 from __future__ import annotations
 
 import asyncio
-import getpass
-import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
+from cancel_tui import __version__
 from cancel_tui.clock import Clock
 from cancel_tui.desk.engine import Verdict, worst
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Tally
+from cancel_tui.desk.process import whoami
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName
@@ -26,15 +26,6 @@ from cancel_tui.venues.base import CallClass
 
 REOPENINGS = 3
 """How often a kill takes up a venue again whose flat was contradicted; after that it is only alarmed."""
-
-
-def whoami() -> dict[str, str]:
-    """Who acts, and on which machine, as far as the system tells."""
-    try:
-        operator = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        operator = "unknown"
-    return {"operator": operator, "host": socket.gethostname()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +59,8 @@ class Kill:
     """Named orders that could not be placed in an account; nothing was sent for them."""
     finished_wall: float | None = None
     by_id: bool = False
+    about: dict[str, Any] = field(default_factory=dict)
+    """What the record of the decision holds beside scope and names, ready for JSON."""
     revision: int = 0
     watchers: list[Callable[[], None]] = field(default_factory=list)
     withdrawn: dict[VenueName, set[OrderKey]] = field(default_factory=dict)
@@ -88,6 +81,9 @@ class Kill:
             scope=describe_scope,
             reason=self.reason,
             venues=list(self.names),
+            by_id=self.by_id,
+            version=__version__,
+            **self.about,
             **whoami(),
         )
         self._at_work += [asyncio.create_task(self._venue(name)) for name in self.names]
@@ -106,6 +102,10 @@ class Kill:
             verdict=self.verdict.value,
             venues={one.venue: one.verdict.value for one in self.results()},
             unmatched=self.unmatched,
+            blind_spots={one.venue: list(one.blind_spots) for one in self.results() if one.blind_spots},
+            errors={one.venue: one.error for one in self.results() if one.error},
+            requests={one.venue: one.requests for one in self.results()},
+            resumes=self.about.get("resumes"),
             outcomes={track.key.shown_id: track.outcome.value for track in self.tracks()},
         )
         self._changed()
@@ -119,6 +119,7 @@ class Kill:
         self._at_work.append(asyncio.create_task(self._venue(name)))
         if ended:
             self.finished_wall = None
+            self._desk[1].note("kill_reopened", kill=self.kill_id, venue=name)
             self.spawn(self._finish(*self._desk))
 
     def contradict(self, name: VenueName, keys: Iterable[OrderKey], parts: Iterable[str]) -> None:
@@ -185,6 +186,7 @@ class Kill:
         now = self._desk[0].monotonic()
         for name, run in self.runs.items():
             run.engine.keep_holding(self.scope, now, again=run.over)
+            run.trail.note("hold")
             self._again(name)
         self._changed()
 

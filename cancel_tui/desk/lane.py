@@ -220,8 +220,9 @@ class Lane:
         facts: Mapping[str, Any],
         begin: Callable[[CallClass], None],
         until: Callable[[], float] = forever,
+        numbers: list[int] | None = None,
     ) -> Raw:
-        """Admit, sign, write down, send, write down."""
+        """Admit, sign, write down, send, write down; the request's number is added to `numbers`."""
         try:
             ticket = await self.admit(call, urgency, until)
         except TooLateError:
@@ -229,6 +230,8 @@ class Lane:
         mark = Mark(written=lambda: begin(call))
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
+        if numbers is not None:
+            numbers.append(number)
         try:
             try:
                 message = build()
@@ -254,6 +257,19 @@ class Lane:
                     **_came(raw),
                     **facts,
                 )
+
+    async def count(
+        self, call: CallClass, urgency: Urgency, tally: Tally, facts: Mapping[str, Any]
+    ) -> tuple[int, Ticket | None]:
+        """Admit and write down something that is no HTTP request; its number, and what to settle."""
+        ticket = await self.admit(call, urgency)
+        number = next(self._numbers)
+        tally.requests[call] = tally.requests.get(call, 0) + 1
+        if urgency is Urgency.KILL:
+            await self._journal.record(
+                "request", venue=self.name, call=call.value, no=number, what="snapshot of the stream", **facts
+            )
+        return number, ticket
 
     def _learn(self, call: CallClass, raw: Raw, tally: Tally, *, sent: bool) -> None:
         if sent:
@@ -281,6 +297,8 @@ class LanePort:
     """Tells the monotonic time past which nothing of it leaves any more."""
     begun: float | None = None
     """Monotonic time at which the first metered request was let through; None before."""
+    numbers: list[int] = field(default_factory=list)
+    """The numbers under which its requests stand in the journal."""
 
     def _begin(self, call: CallClass) -> None:
         if self.begun is None and call is not CallClass.OTHER:
@@ -289,15 +307,15 @@ class LanePort:
     async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
         """Send one request as the lane's turn comes."""
         return await self.lane.carry(
-            call, self.urgency, build, self.tally, self.facts, self._begin, self.until
+            call, self.urgency, build, self.tally, self.facts, self._begin, self.until, self.numbers
         )
 
     async def admit(self, call: CallClass) -> None:
         """Count one unit for something that is no HTTP request."""
-        ticket = await self.lane.admit(call, self.urgency)
+        number, ticket = await self.lane.count(call, self.urgency, self.tally, self.facts)
         self._begin(call)
         self.lane.settle(call, ticket)
-        self.tally.requests[call] = self.tally.requests.get(call, 0) + 1
+        self.numbers.append(number)
 
 
 def _what(message: Message) -> str:

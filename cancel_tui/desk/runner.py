@@ -15,6 +15,7 @@ from cancel_tui.desk.actions import Action, ListOrders, ReadClosed, ReadOrder, S
 from cancel_tui.desk.engine import Engine
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, LanePort, Tally, Urgency, forever
+from cancel_tui.desk.trail import Trail
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.venues.base import ClosedPage, ClosedQuery, Part, PartList, Venue
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
@@ -57,6 +58,7 @@ class VenueRun:
         self._tasks: set[asyncio.Task[None]] = set()
         self._nudge = asyncio.Event()
         self._flying = flying
+        self.trail = Trail(journal, clock, kill_id, engine)
         engine.closed_planner = venue.closed_plan
         engine.elsewhere = flying.__contains__
         engine.ready = lambda call, now: lane.pace(call).earliest(now)
@@ -74,12 +76,15 @@ class VenueRun:
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
+        self.trail.scan()
+        self.trail.describe()
         self.over = True
         self.changed()
 
     def release(self) -> None:
         """End a hold."""
         self.engine.release()
+        self.trail.note("release")
         self._nudge.set()
 
     def stop(self, now: float) -> None:
@@ -133,6 +138,7 @@ class VenueRun:
             port = self._port(cancels=True, symbol=action.symbol)
             native = await self._safe(self.venue.cancel_all(action.symbol, port))
             self.engine.took_native(action.symbol, native, *self._now())
+            self.trail.native(action.symbol, native, port.numbers)
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
             try:
@@ -140,30 +146,17 @@ class VenueRun:
             finally:
                 self._flying.discard(action.key)
             self.engine.took_cancel(action.key, single, *self._now())
-            self._tell(action.key)
+            self.trail.cancel(action.key, single, port.numbers)
         elif isinstance(action, ListOrders):
             await self._list()
         elif isinstance(action, ReadOrder):
             begun = self._clock.monotonic()
-            port = self._port(order=action.key.shown_id)
+            port = self._port(order=action.key.shown_id, account=action.key.account)
             read = await self._safe(self.venue.read(action.key, port))
             self.engine.took_read(action.key, read, port.begun or begun, *self._now())
-            self._tell(action.key)
+            self.trail.read(action.key, read, port.numbers)
         else:
             await self._closed(action)
-
-    def _tell(self, key: OrderKey) -> None:
-        track = self.engine.tracks[key]
-        self._journal.note(
-            "order",
-            kill=self._kill_id,
-            venue=key.venue,
-            order=key.shown_id,
-            stage=track.stage.value,
-            outcome=track.outcome.value,
-            filled=track.filled,
-            why=track.message,
-        )
 
     async def _safe(self, work: Coroutine[Any, Any, Outcome[Any]]) -> Outcome[Any]:
         """An adapter that raises is an adapter with a fault; the order stays unknown, the kill goes on."""
@@ -178,16 +171,22 @@ class VenueRun:
         parts = await self._safe(self.venue.parts(self._port()))
         if not isinstance(parts, Answered):
             self.engine.took_list(begun, {}, parts, *self._now())
+            self.trail.scan()
             return
         wanted = self.engine.took_parts(parts.value)
-        found = dict(await asyncio.gather(*(self._part(part) for part in wanted)))
+        numbers: dict[str, list[int]] = {}
+        found = dict(await asyncio.gather(*(self._part(part, numbers) for part in wanted)))
         starts = [start for start, _ in found.values()]
         self.listed(found)
         self.engine.took_list(min(starts, default=begun), found, None, *self._now())
+        self.trail.listed({part_id: outcome for part_id, (_, outcome) in found.items()}, numbers)
 
-    async def _part(self, part: Part) -> tuple[str, tuple[float, Outcome[PartList]]]:
+    async def _part(
+        self, part: Part, numbers: dict[str, list[int]]
+    ) -> tuple[str, tuple[float, Outcome[PartList]]]:
         begun = self._clock.monotonic()
         port = self._port(part=part.id)
+        numbers[part.id] = port.numbers
         outcome = await self._safe(self.venue.list_part(part, port))
         return part.id, (port.begun or begun, outcome)
 
@@ -204,7 +203,9 @@ class VenueRun:
                 break
             query = queue.pop(0)
             pages += 1
-            outcome = await self._safe(self.venue.closed_page(query, self._port()))
+            port = self._port()
+            outcome = await self._safe(self.venue.closed_page(query, port))
+            self.trail.closed(outcome, port.numbers)
             if not isinstance(outcome, Answered):
                 break
             found += outcome.value.orders
@@ -212,5 +213,7 @@ class VenueRun:
             if outcome.value.next is not None:
                 queue.insert(0, outcome.value.next)
             self.engine.took_closed_part(outcome.value.orders, *self._now())
+            self.trail.scan()
             self.changed()
         self.engine.took_closed(action, outcome, found, *self._now())
+        self.trail.scan()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cancel_tui.cancels import Ending
+from cancel_tui.desk.chain import read_journal
 from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.journal import read_journal
 from cancel_tui.desk.kill import REOPENINGS, Kill
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import VenueName

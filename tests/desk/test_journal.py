@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cancel_tui.clock import ManualClock, SystemClock
-from cancel_tui.desk.journal import LONGEST_WAIT, Journal, read_journal, verify_journal
+from cancel_tui.desk.chain import CLOSED, NEWEST, OPENED, read_journal, verify_journal
+from cancel_tui.desk.journal import LONGEST_WAIT, Journal
+from cancel_tui.desk.process import alive
 from cancel_tui.redaction import HIDDEN, Secret
 from cancel_tui.text import VenueText
 
@@ -41,11 +43,19 @@ def written(folder: Path, records: int = 5) -> Path:
 
 
 def records(folder: Path) -> list[dict[str, object]]:
-    return [record for _, record in read_journal(folder)]
+    """What was noted; without the first and the last record that each file has by itself."""
+    return [record for _, record in read_journal(folder) if record.get("kind") not in (OPENED, CLOSED)]
+
+
+def kinds(folder: Path) -> list[object]:
+    """Their kinds; without the gaps that a busy machine may have made."""
+    return [record["kind"] for record in records(folder) if "waited_ms" not in record]
 
 
 def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
-    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+    """Change what lies behind the first record."""
+    first, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, *change(rest)]))
 
 
 # ---------------------------------------------------------------- the chain
@@ -54,7 +64,7 @@ def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
 def test_what_was_written_verifies(folder: Path) -> None:
     written(folder)
     written(folder, 3)
-    assert verify_journal(folder) == (8, [])
+    assert verify_journal(folder) == (12, [])
 
 
 async def test_a_record_is_on_the_disk_when_it_was_waited_for(folder: Path) -> None:
@@ -63,14 +73,14 @@ async def test_a_record_is_on_the_disk_when_it_was_waited_for(folder: Path) -> N
     (found,) = records(folder)
     assert found["kind"] == "kill_begin"
     assert found["amount"] == "1.50"
-    assert found["seq"] == 0
+    assert found["seq"] == 1
     assert str(found["at"]).endswith("Z")
     journal.close()
 
 
 CHANGES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "altered": lambda lines: [*lines[:2], lines[2].replace(b'"number":2', b'"number":9'), *lines[3:]],
-    "altered in the last": lambda lines: [*lines[:-1], lines[-1].replace(b"step", b"stop")],
+    "altered in the last": lambda lines: [*lines[:-1], lines[-1].replace(b"closed", b"c1osed")],
     "another hash": lambda lines: [*lines[:-1], lines[-1].replace(b'"hash":"', b'"hash":"0')],
     "the first removed": lambda lines: lines[1:],
     "one removed": lambda lines: [*lines[:2], *lines[3:]],
@@ -108,7 +118,7 @@ def test_a_record_that_was_altered_and_sealed_again_breaks_the_next(folder: Path
 
     rewrite(path, reseal)
     good, (fault,) = verify_journal(folder)
-    assert (good, fault.line) == (3, 4)
+    assert (good, fault.line) == (4, 5)
 
 
 def test_another_files_records_do_not_fit(folder: Path) -> None:
@@ -124,7 +134,8 @@ def test_an_unfinished_last_record_is_named_as_such(folder: Path) -> None:
     rewrite(path, CHANGES["cut in the last"])
     (fault,) = verify_journal(folder)[1]
     assert "unfinished" in fault.why
-    assert len(records(folder)) == 4
+    assert not fault.broken
+    assert len(records(folder)) == 5
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -168,10 +179,9 @@ def test_files_are_merged_by_time_and_keep_their_own_order(folder: Path) -> None
     other.note("b2")
     for journal in (one, other):
         journal.close(5)
-    kinds = [str(record["kind"]) for record in records(folder)]
-    assert kinds[0] == "a1"
-    assert kinds[-1] == "a2"
-    assert kinds.index("b1") < kinds.index("b2")
+    found = kinds(folder)
+    assert (found[0], found[-1]) == ("a1", "a2")
+    assert found.index("b1") < found.index("b2")
 
 
 def test_strange_lines_do_not_stop_the_reader(folder: Path) -> None:
@@ -186,8 +196,8 @@ def test_a_fact_cannot_pose_as_the_chain(folder: Path) -> None:
     journal.note("x", seq=77, prev="y", at="never", hash="z")
     journal.note("x")
     journal.close(5)
-    assert verify_journal(folder) == (2, [])
-    assert [record["seq"] for record in records(folder)] == [0, 1]
+    assert verify_journal(folder) == (4, [])
+    assert [record["seq"] for record in records(folder)] == [1, 2]
     assert all(str(record["at"]).startswith("20") for record in records(folder))
 
 
@@ -195,7 +205,7 @@ def test_foreign_text_stays_on_its_line(folder: Path) -> None:
     journal = Journal(folder, ManualClock())
     journal.note("x", why=VenueText("a\nb\x1b[31m"), raw="c\r\n\u2028\ud800d")
     journal.close(5)
-    assert verify_journal(folder) == (1, [])
+    assert verify_journal(folder) == (3, [])
     assert "\x1b" not in str(records(folder)[0]["why"])
 
 
@@ -213,7 +223,7 @@ def test_what_is_noted_after_closing_goes_on_with_the_chain(folder: Path) -> Non
     journal.close(5)
     journal.note("two")
     journal.close(5)
-    assert verify_journal(folder) == (2, [])
+    assert verify_journal(folder) == (5, [])
     assert journal.trouble is None
 
 
@@ -224,6 +234,121 @@ async def test_without_a_folder_nothing_is_written_and_nothing_is_wrong() -> Non
     journal.close()
     assert journal.path is None
     assert journal.trouble is None
+
+
+# ---------------------------------------------------------------- the files about each other
+
+ENDS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
+    "removed": (lambda one, _: one.unlink(), "removed"),
+    "cut at its end": (lambda one, _: rewrite(one, lambda lines: lines[:-2]), "removed from its end"),
+    "emptied": (lambda one, _: one.write_bytes(b""), "removed from its end"),
+    "written anew": (lambda one, other: one.write_bytes(other.read_bytes()), "written anew"),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_later_file_anchors_an_earlier_one(folder: Path, how: str) -> None:
+    first, other = written(folder), written(folder.parent / "elsewhere", 7)
+    written(folder, 1)
+    assert verify_journal(folder)[1] == []
+    change, why = ENDS[how]
+    change(first, other)
+    faults = [fault for fault in verify_journal(folder)[1] if fault.broken]
+    assert [fault.file for fault in faults] == [first.name]
+    assert why in faults[0].why
+
+
+def test_a_file_that_was_open_beside_is_anchored_by_the_end_of_the_other(folder: Path) -> None:
+    long, short = Journal(folder, ManualClock()), Journal(folder, ManualClock())
+    long.note("a")
+    short.note("b")
+    short.close(5)
+    assert short.path is not None
+    long.close(5)
+    rewrite(short.path, lambda lines: lines[:-1])
+    (fault,) = [fault for fault in verify_journal(folder)[1] if fault.broken]
+    assert fault.file == short.path.name
+
+
+def test_only_the_newest_files_are_named_and_the_chain_of_anchors_reaches_the_oldest(folder: Path) -> None:
+    clock = ManualClock()
+    paths = []
+    for _ in range(NEWEST + 3):
+        journal = Journal(folder, clock)
+        journal.note("x")
+        journal.close(5)
+        clock.advance(1)
+        paths.append(journal.path)
+    last = [record for name, record in read_journal(folder) if paths[-1] and name == paths[-1].name]
+    assert len(last[0]["heads"]) == NEWEST
+    assert paths[0] is not None
+    paths[0].unlink()
+    assert [fault.file for fault in verify_journal(folder)[1]] == [paths[0].name]
+
+
+def killed(folder: Path) -> Path:
+    """The file of a process that is gone without a word."""
+    path = written(folder)
+    rewrite(path, lambda lines: lines[:-1])
+    return path
+
+
+def test_a_process_that_was_killed_is_named_and_breaks_nothing(folder: Path) -> None:
+    path = killed(folder)
+    (fault,) = verify_journal(folder)[1]
+    assert (fault.file, fault.broken) == (path.name, False)
+    assert "without a closing record" in fault.why
+    rewrite(path, CHANGES["cut in the last"])
+    written(folder, 1)
+    (fault,) = verify_journal(folder)[1]
+    assert (fault.file, fault.broken) == (path.name, False), "a cut record is no head that others name"
+
+
+async def test_a_process_that_lives_is_not_called_dead(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("x")
+    assert verify_journal(folder)[1] == []
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
+
+
+async def test_without_a_lock_the_process_itself_is_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.journal.hold", lambda handle: False)
+    journal = Journal(folder, SystemClock())
+    await journal.record("x")
+    assert journal.path is not None
+    first = next(record for _, record in read_journal(folder))
+    assert first["locked"] is False
+    assert alive(journal.path, first) is (True if sys.platform == "linux" else None)
+    assert alive(journal.path, {**first, "host": "another"}) is None
+    if sys.platform == "linux":
+        assert alive(journal.path, {**first, "started": "1"}) is False
+        assert alive(journal.path, {**first, "boot": "before"}) is False
+        assert alive(journal.path, {**first, "pid": 2**22 + 1}) is False
+    assert alive(journal.path, {**first, "pid": "x"}) in (None, False)
+    journal.close(5)
+
+
+async def test_asking_whether_a_process_lives_takes_its_lock_from_nobody(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("x")
+    for _ in range(3):
+        assert verify_journal(folder)[1] == []
+    first = next(record for _, record in read_journal(folder))
+    assert first["locked"] is True
+    assert journal.path is not None
+    assert alive(journal.path, first) is True
+    journal.close(5)
+    assert alive(journal.path, first) is False
+
+
+def test_an_anchor_that_points_out_of_the_folder_is_no_anchor(folder: Path) -> None:
+    journal = Journal(folder, ManualClock())
+    journal.note(OPENED, heads=[["../../etc/passwd", 0, "x"], ["a", "b"], 7, ["x", None, "y"]])
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
 
 
 # ---------------------------------------------------------------- secrets
@@ -243,13 +368,13 @@ def test_no_secret_reaches_the_file(folder: Path) -> None:
     assert VALUE not in text
     assert "JOURNALJOURNAL" not in text
     assert HIDDEN in text
-    assert verify_journal(folder) == (2, [])
+    assert verify_journal(folder) == (4, [])
 
 
 def test_a_secret_that_looks_like_the_chain_does_not_break_it(folder: Path) -> None:
     Secret("0" * 64)
     written(folder, 3)
-    assert verify_journal(folder) == (3, [])
+    assert verify_journal(folder) == (5, [])
 
 
 # ---------------------------------------------------------------- broken disks
@@ -263,6 +388,32 @@ async def timed(journal: Journal, kind: str = "request") -> float:
 
 def trouble_of(journal: Journal) -> str | None:
     return journal.trouble
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_a_device_without_room_is_shouted_about_and_stops_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = os.open, os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(
+        os, "open", lambda path, *rest: os.dup(full) if str(path).endswith(".jsonl") else real(path, *rest)
+    )
+    journal = Journal(folder, SystemClock())
+    for _ in range(3):
+        assert await timed(journal) < LONGEST_WAIT + SLACK
+    assert journal.trouble == "No space left on device"
+    journal.close(5)
+    assert journal.missing == 3
+    os.close(full)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs rights that bind the user")
+async def test_a_read_only_folder_is_shouted_about_and_stops_nothing(folder: Path) -> None:
+    await asyncio.to_thread(folder.mkdir, 0o500)
+    journal = Journal(folder, SystemClock())
+    assert await timed(journal) < LONGEST_WAIT + SLACK
+    assert journal.trouble == "Permission denied"
+    journal.close(5)
 
 
 class Disk:
@@ -297,11 +448,15 @@ async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Di
     begun = time.monotonic()
     await asyncio.gather(*(timed(journal, f"request{number}") for number in range(20)))
     assert time.monotonic() - begun < LONGEST_WAIT + SLACK
+    assert "slow" in (trouble_of(journal) or "")
     disk.release.set()
     await asyncio.to_thread(journal.close, 10)
-    kinds = [str(record["kind"]) for record in records(folder)]
-    assert kinds.count("journal_gap") == 20, "the gap itself is recorded"
-    assert verify_journal(folder) == (40, [])
+    assert [record["kind"] for record in records(folder)].count("journal_gap") == 20, (
+        "the gap itself is recorded"
+    )
+    assert verify_journal(folder) == (42, [])
+    assert journal.trouble is None
+    assert journal.missing == 0
 
 
 @pytest.mark.parametrize("mode", ["full", "part"])
@@ -319,7 +474,7 @@ async def test_a_full_disk_is_shouted_about_and_stops_nothing(folder: Path, disk
     found = records(folder)
     assert [record["kind"] for record in found] == ["before", "journal_gap", "after"]
     assert found[1]["lost"] == 3
-    assert verify_journal(folder) == (3, [])
+    assert verify_journal(folder) == (5, [])
 
 
 async def test_a_disk_that_fails_to_sync_loses_no_record(
@@ -334,8 +489,8 @@ async def test_a_disk_that_fails_to_sync_loses_no_record(
     assert journal.trouble == "Input/output error"
     await journal.record("next")
     journal.close(5)
-    assert [record["kind"] for record in records(folder)] == ["request", "next"]
-    assert verify_journal(folder) == (2, [])
+    assert kinds(folder) == ["request", "next"]
+    assert verify_journal(folder)[1] == []
 
 
 async def test_a_folder_that_cannot_be_written_is_trouble_and_no_more(tmp_path: Path) -> None:
@@ -355,7 +510,7 @@ async def test_a_folder_that_appears_later_is_used(tmp_path: Path) -> None:
     (tmp_path / "place").unlink()
     await journal.record("kept")
     journal.close(5)
-    assert [record["kind"] for record in records(tmp_path / "place")] == ["journal_gap", "kept"]
+    assert kinds(tmp_path / "place") == ["journal_gap", "kept"]
 
 
 async def test_a_thread_that_cannot_be_started_is_trouble_and_no_more(
@@ -372,7 +527,7 @@ async def test_a_thread_that_cannot_be_started_is_trouble_and_no_more(
     assert journal.trouble
     await journal.record("later")
     journal.close(5)
-    assert [record["kind"] for record in records(folder)] == ["journal_gap", "later"]
+    assert kinds(folder) == ["journal_gap", "later"]
 
 
 class Unspeakable:
@@ -392,9 +547,9 @@ async def test_a_record_that_cannot_be_written_down_costs_only_itself(folder: Pa
     assert journal.trouble
     await journal.record("good")
     journal.close(5)
-    kinds = [record["kind"] for record in records(folder)]
-    assert kinds == ["request", "journal_gap", "good"]
-    assert verify_journal(folder) == (3, [])
+    assert kinds(folder) == ["request", "journal_gap", "journal_gap", "good"]
+    assert sum(int(str(record.get("lost", 0))) for record in records(folder)) == 2
+    assert verify_journal(folder)[1] == []
 
 
 async def test_closing_waits_no_longer_than_it_may(folder: Path, disk: Disk) -> None:
@@ -410,4 +565,4 @@ async def test_closing_waits_no_longer_than_it_may(folder: Path, disk: Disk) -> 
 def test_many_records_keep_their_order(folder: Path) -> None:
     written(folder, 500)
     assert [record["number"] for record in records(folder)] == list(range(500))
-    assert json.loads((next(folder.iterdir())).read_text().splitlines()[-1])["seq"] == 499
+    assert json.loads((next(folder.iterdir())).read_text().splitlines()[-1])["seq"] == 501

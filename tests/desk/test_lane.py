@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from cancel_tui.clock import Clock, ManualClock, SystemClock
-from cancel_tui.desk.journal import Journal, read_journal
+from cancel_tui.desk.chain import CLOSED, OPENED, read_journal
+from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, Tally, Urgency
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.practice.http import Answer, Hang, HttpServer, Request, Response
@@ -401,20 +402,24 @@ async def test_evidence_begins_when_the_request_is_let_through_not_when_it_was_w
 # ---------------------------------------------------------------- the record
 
 
+def noted(folder: Path) -> list[dict[str, Any]]:
+    return [record for _, record in read_journal(folder) if record["kind"] not in (OPENED, CLOSED)]
+
+
 async def test_a_cancel_is_written_down_before_it_leaves_and_without_its_query(
     server: Server, lanes: Lanes, tmp_path: Path
 ) -> None:
     journal = Journal(tmp_path, SystemClock())
     lane = lanes.make(journal=journal)
     at_arrival: list[list[dict[str, Any]]] = []
-    server.on_request = lambda _: at_arrival.append([record for _, record in read_journal(tmp_path)])
+    server.on_request = lambda _: at_arrival.append(noted(tmp_path))
     port = lane.port(Urgency.KILL, kill="k1", order="7")
     await asyncio.wait_for(port.call(CallClass.CANCEL, get("/orders/7?signature=abcdef0123")), LIMIT)
     await asyncio.to_thread(journal.close, 5)
     (request,) = at_arrival[0]
     assert (request["kind"], request["call"], request["order"]) == ("request", "cancel", "7")
     assert request["what"] == "GET /orders/7"
-    kinds = [record["kind"] for _, record in read_journal(tmp_path)]
+    kinds = [record["kind"] for record in noted(tmp_path)]
     assert kinds == ["request", "answer"]
     assert "abcdef0123" not in str(list(read_journal(tmp_path)))
 
@@ -427,7 +432,7 @@ async def test_polls_are_not_written_down_and_kill_reads_are(
     await asyncio.wait_for(ask(lane, "/poll"), LIMIT)
     await asyncio.wait_for(ask(lane, "/verdict", urgency=Urgency.KILL), LIMIT)
     await asyncio.to_thread(journal.close, 5)
-    found = [record for _, record in read_journal(tmp_path)]
+    found = noted(tmp_path)
     assert [record["kind"] for record in found] == ["request", "answer"]
     assert found[0]["what"] == "GET /verdict"
     assert (found[1]["came"], found[1]["status"]) == ("answer", 200)

@@ -6,7 +6,7 @@ import getpass
 
 import pytest
 
-from cancel_tui.desk.kill import whoami
+from cancel_tui.desk.process import whoami
 
 
 def test_an_account_without_a_name_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ class ArmScreen(DeskScreen):
         self._note = ""
         self._guard: Guard | None = None
         self._told_lapse = False
+        self._seen: list[VenuePreview] = []
+        """The preview as it was last painted."""
 
     def compose(self) -> ComposeResult:
         """Title, preview, warnings, scope keys, the word."""
@@ -118,7 +120,7 @@ class ArmScreen(DeskScreen):
             Said.AGAIN: "press Enter again",
         }.get(said, "")
         if said is Said.FIRE:
-            self.console_app.fire(self._scope, hold=self._hold)
+            self.console_app.fire(self._scope, hold=self._hold, seen=self._seen)
 
     def _narrow(self, command_id: str) -> None:
         if command_id == "hold_after":
@@ -137,7 +139,7 @@ class ArmScreen(DeskScreen):
         app, guard, width = self.console_app, self._guard, self.size.width
         if guard is None:
             return
-        found = preview_of(app.ledger, self._scope)
+        found = self._seen = preview_of(app.ledger, self._scope)
         banner = self.banner()
         free = self.size.height - _FRAME - bool(banner.plain)
         told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - min(len(found), 5)))
