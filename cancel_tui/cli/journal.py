@@ -10,20 +10,15 @@ from typing import Any
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
 from cancel_tui.clock import SystemClock
-from cancel_tui.desk.chain import Fault, read_journal, verify_journal
+from cancel_tui.desk.chain import Entry, Fault, Record, broken_files, read_journal, verify_journal
+from cancel_tui.desk.story import document, kill_ids, of_kill, state_of
 from cancel_tui.orders import iso
 from cancel_tui.paths import data_path
+from cancel_tui.redaction import redacted
 from cancel_tui.text import literal
-
-Record = dict[str, Any]
-"""One journal record as it was written."""
-Entry = tuple[str, Record]
-"""File name and record."""
 
 _CHAIN = ("seq", "prev", "hash")
 _SHOWN_APART = frozenset({*_CHAIN, "at", "kind", "kill", "venue"})
-_SURROUNDING = ("fault", "journal_gap", "venue_locked")
-"""Kinds that name no kill, yet belong to its story when they lie in the midst of it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace, folder: Path) -> int:
     entries = list(read_journal(folder))
     if options.kill is not None:
-        entries = _of_kill(entries, _meant(entries, options.kill))
+        entries = of_kill(entries, _meant(entries, options.kill))
     if options.last is not None:
         entries = entries[-options.last :]
     if options.json:
@@ -146,8 +141,11 @@ def _fault_line(fault: Fault) -> str:
 
 def _endless(entries: Sequence[Entry]) -> list[str]:
     """Kills that began and have no end on record."""
-    ended = {record.get("kill") for _, record in entries if record.get("kind") == "kill_end"}
-    return [kill for kill in _kills(entries) if kill not in ended]
+    found: dict[str, list[Record]] = {kill: [] for kill in kill_ids(entries)}
+    for _, record in entries:
+        if record.get("kill") in found:
+            found[record["kill"]].append(record)
+    return [kill for kill, records in found.items() if state_of(records) != "ended"]
 
 
 # ---------------------------------------------------------------------- export
@@ -155,42 +153,20 @@ def _endless(entries: Sequence[Entry]) -> list[str]:
 
 def _export(options: argparse.Namespace, folder: Path) -> int:
     entries = list(read_journal(folder))
-    kills = _kills(entries)
+    kills = kill_ids(entries)
     if options.kill is None and not kills:
         raise UsageError(f"{folder}: there is no kill on record")
     kill = kills[-1] if options.kill is None else _meant(entries, options.kill)
-    story = _of_kill(entries, kill)
-    broken = {fault.file for fault in verify_journal(folder)[1] if fault.broken}
-    files = sorted({name for name, _ in story})
-    begin, end = _first(story, "kill_begin"), _first(story, "kill_end")
-    render.document(
-        {
-            "kill_id": kill,
-            "exported_at": iso(SystemClock().wall()),
-            "host": begin.get("host"),
-            "operator": begin.get("operator"),
-            "scope": begin.get("scope"),
-            "reason": begin.get("reason"),
-            "started_at": begin.get("at"),
-            "finished_at": end.get("at"),
-            "verdict": end.get("verdict"),
-            "venues": end.get("venues"),
-            "unmatched": end.get("unmatched"),
-            "outcomes": end.get("outcomes"),
-            "files": [{"file": name, "intact": name not in broken} for name in files],
-            "records": [{"file": name, **record} for name, record in story],
-        }
-    )
+    found = document(entries, kill)
+    broken = broken_files(verify_journal(folder)[1])
+    files = sorted({str(record["file"]) for record in found["records"]})
+    found["exported_at"] = iso(SystemClock().wall())
+    found["files"] = [{"file": name, "intact": name not in broken} for name in files]
+    render.document(redacted(found))
     for name in files:
         if name in broken:
             render.warn(f"warning: {name}: the chain is broken; see `cancel-tui journal verify`")
     return 0
-
-
-def _kills(entries: Sequence[Entry]) -> list[str]:
-    """The ids of all kills that began, newest last."""
-    found = (record.get("kill") for _, record in entries if record.get("kind") == "kill_begin")
-    return list(dict.fromkeys(kill for kill in found if isinstance(kill, str)))
 
 
 def _meant(entries: Sequence[Entry], wanted: str) -> str:
@@ -200,28 +176,3 @@ def _meant(entries: Sequence[Entry], wanted: str) -> str:
         if isinstance(kill, str) and kill.casefold() == wanted.casefold():
             return kill
     raise UsageError(f"--kill {literal(wanted, 40)}: no such kill is on record")
-
-
-def _first(entries: Sequence[Entry], kind: str) -> Record:
-    return next((record for _, record in entries if record.get("kind") == kind), {})
-
-
-def _of_kill(entries: Sequence[Entry], kill: str) -> list[Entry]:
-    """The records of one kill, with what happened to its process meanwhile."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for index, (name, record) in enumerate(entries):
-        if record.get("kill") == kill:
-            first.setdefault(name, index)
-            last[name] = index
-    return [
-        (name, record)
-        for index, (name, record) in enumerate(entries)
-        if record.get("kill") == kill
-        or (
-            "kill" not in record
-            and record.get("kind") in _SURROUNDING
-            and name in last
-            and first[name] < index < last[name]
-        )
-    ]

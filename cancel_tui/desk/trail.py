@@ -8,6 +8,7 @@ grouped by what they have in common, and in pieces, so that no record grows with
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from cancel_tui.clock import Clock
@@ -142,13 +143,14 @@ class Trail:
             mark = _mark(track)
             if self._marks.get(key) != mark:
                 self._marks[key] = mark
-                groups.setdefault((key.account, (*mark[:2], None, *mark[3:])), []).append(track)
+                same = (*mark[:2], _nothing(track.filled), *mark[3:])
+                groups.setdefault((key.account, same), []).append(track)
         rows = [
             {
                 "account": account,
                 **_standing(mark),
                 "orders": [track.key.shown_id for track in part],
-                "filled": {track.key.shown_id: plain(track.filled) for track in part if track.filled},
+                "filled": mark[2] or {track.key.shown_id: plain(track.filled) for track in part},
             }
             for (account, mark), tracks in groups.items()
             for part in _cut(tracks)
@@ -220,7 +222,8 @@ def _groups(orders: Iterable[Order]) -> list[dict[str, Any]]:
         side = order.side.value if order.side else None
         word = order.venue_status.raw if order.venue_status else None
         symbol = order.symbol.raw if order.symbol else None
-        groups.setdefault((order.key.account, symbol, side, order.status.value, word), []).append(order)
+        common = (order.key.account, symbol, side, order.status.value, word, _nothing(order.filled))
+        groups.setdefault(common, []).append(order)
     return [
         {
             "account": account,
@@ -229,11 +232,16 @@ def _groups(orders: Iterable[Order]) -> list[dict[str, Any]]:
             "status": status,
             "word": word,
             "orders": [order.key.shown_id for order in part],
-            "filled": {order.key.shown_id: plain(order.filled) for order in part if order.filled},
+            "filled": none or {order.key.shown_id: plain(order.filled) for order in part},
         }
-        for (account, symbol, side, status, word), members in groups.items()
+        for (account, symbol, side, status, word, none), members in groups.items()
         for part in _cut(members)
     ]
+
+
+def _nothing(filled: Decimal | None) -> str | None:
+    """A zero as the venue wrote it: orders without a fill share one entry. None for anything else."""
+    return plain(filled) if filled is not None and not filled else None
 
 
 def _key_groups(keys: Iterable[OrderKey]) -> list[dict[str, Any]]:
