@@ -131,8 +131,6 @@ class Cancelling(KillState):
     def _single_due(self, track: Track, now: float) -> bool:
         if track.key in self._cancels_flying or track.next_try > now or self.elsewhere(track.key):
             return False
-        if track.disputed and self.capabilities.read_order:
-            return False
         if track.stage is Stage.WANTED:
             return track.sighted
         if self._asks_again(track):
@@ -162,7 +160,7 @@ class Cancelling(KillState):
             if isinstance(outcome, NotSent):
                 track.attempts -= 1
                 track.sighted = True
-        track.next_try = now + pause(outcome, track.attempts) * 2 ** min(track.revivals, 6)
+        track.next_try = now + pause(outcome, track.attempts)
         if isinstance(outcome, NotSent) and outcome.hopeless:
             track.next_try, track.sighted = inf, False
         if isinstance(outcome, Unanswered | Throttled) and track.attempts < BLIND_TRIES:

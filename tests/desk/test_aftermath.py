@@ -134,6 +134,38 @@ async def test_an_order_that_comes_back_for_ever_is_alarmed_and_not_chased_for_e
         assert verdict(kill) is not Verdict.FLAT, "it is withdrawn all the same"
 
 
+async def test_orders_that_were_left_behind_are_taken_and_new_ones_not_with_them(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, 20, only="p99") as at:
+        kill = await killed(at)
+        venue = at.cluster.named("p99")
+        new = fresh(at, at.clock.wall())
+        for _ in range(9):
+            fresh(at, at.clock.wall() - 3600.0)
+        venue.seen.clear()
+        await look(at)
+        await ended(at, kill)
+        assert kill.verdict is Verdict.FLAT
+        assert [one["order_id"] for one in at.cluster.live()["p99"]] == [new.id]
+        assert not any(path.startswith("DELETE") and path.endswith("/orders") for path in venue.seen)
+
+
+async def test_what_was_never_called_over_withdraws_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path, 20, only="p99") as at:
+        venue = at.cluster.named("p99")
+        venue.faults |= {"trading_disabled"}
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=15.0)
+        await at.finish(at.desk.start(kill, {}))
+        assert kill.verdict is Verdict.NOT_FLAT
+        at.clock.advance(8.0)
+        venue.faults.clear()
+        await look(at)
+        assert kill.came_back == 0
+        assert kill.finished_wall is not None
+        assert len(at.cluster.live()["p99"]) > 0
+
+
 async def test_a_hold_pressed_after_a_venue_was_through_covers_it(tmp_path: Path) -> None:
     async with stage(tmp_path, 40) as at:
         at.cluster.named("roxom").faults.add("hang")

@@ -181,15 +181,19 @@ def test_a_ghost_is_cancelled_again_ever_more_rarely() -> None:
     listed(it, 0.0, order("1"))
     acknowledge(it, 0.1, order("1", OrderStatus.CANCELED))
     cancels = 0
+    asked = True
     at = 0.2
     over = order("1", OrderStatus.CANCELED)
     while at < 120:
         for one in sweep(it, at, order("1")):
             if isinstance(one, SendCancel):
                 cancels += 1
+                assert asked, "refused once, it is asked about before it is cancelled again"
+                asked = False
                 no = Refused(Reason.ORDER, VenueText("over"))
                 it.took_cancel(one.key, no, at + 0.05, WALL + at)
             elif isinstance(one, ReadOrder):
+                asked = True
                 it.took_read(one.key, Answered(over), at, at + 0.05, WALL)
         at += 0.25
     assert 1 <= cancels <= 5
