@@ -11,7 +11,16 @@ from cancel_tui.cancels import Ending
 from cancel_tui.cli import render
 from cancel_tui.cli.interrupt import carried_out
 from cancel_tui.cli.main import INTERRUPTED
-from cancel_tui.cli.session import UsageError, add_scope, duration, make_desk, scope_of, settings_of
+from cancel_tui.cli.preview import show_preview
+from cancel_tui.cli.session import (
+    KeyringCredentials,
+    UsageError,
+    add_scope,
+    duration,
+    make_desk,
+    scope_of,
+    settings_of,
+)
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
@@ -26,6 +35,11 @@ STATUS = {Verdict.FLAT: 0, Verdict.NOT_FLAT: 1, Verdict.UNVERIFIED: 3}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     add_scope(parser)
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="list first and tell what would go, protective orders among it, before the word is asked for",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask for the word")
     parser.add_argument("--deadline", type=duration, default=120.0, metavar="SECONDS")
     parser.add_argument(
@@ -43,16 +57,25 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     clock = SystemClock()
     scope = scope_of(options, settings, clock, keep_protective=options.keep_protective)
+    credentials = KeyringCredentials()
+    if not options.yes:
+        _needs_terminal(sys.stdin)
+    if options.preview:
+        asyncio.run(show_preview(make_desk(options, settings, clock, credentials), scope))
     if not options.yes:
         _ask(settings.console.confirm_word, sys.stdin)
-    desk = make_desk(options, settings, clock)
+    desk = make_desk(options, settings, clock, credentials)
     return asyncio.run(_kill(options, desk, scope))
 
 
-def _ask(word: str, source: TextIO) -> None:
-    """Let a person type the word; raises UsageError where nobody can, or nobody did."""
+def _needs_terminal(source: TextIO) -> None:
+    """Raise UsageError where nobody can type a word."""
     if not source.isatty():
         raise UsageError("kill asks for a typed word; without a terminal say --yes")
+
+
+def _ask(word: str, source: TextIO) -> None:
+    """Let a person type the word; raises UsageError where nobody did."""
     sys.stderr.write(f"Type {word} and press Enter to cancel everything in scope: ")
     sys.stderr.flush()
     if source.readline().strip() != word:

@@ -48,6 +48,8 @@ class KeyringCredentials:
         from cancel_tui.vault import Vault
 
         self.vault = Vault()
+        self._found: dict[str, Mapping[str, Secret]] = {}
+        """Read once: a kill that follows a preview must not wait for the keyring again."""
 
     async def __call__(self, settings: VenueSettings) -> Mapping[str, Secret]:
         """Fetch them; raises LockedError."""
@@ -56,14 +58,22 @@ class KeyringCredentials:
         from cancel_tui.vault import VaultError
 
         try:
-            return await self.vault.get(settings.credentials)
+            if settings.credentials not in self._found:
+                self._found[settings.credentials] = await self.vault.get(settings.credentials)
+            return self._found[settings.credentials]
         except VaultError as why:
             raise LockedError(str(why)) from why
 
 
-def make_desk(options: argparse.Namespace, settings: Settings, clock: Clock | None = None) -> Desk:
-    """The desk for one command."""
-    return Desk(settings, clock or SystemClock(), data_path(options.data_dir), KeyringCredentials())
+def make_desk(
+    options: argparse.Namespace,
+    settings: Settings,
+    clock: Clock | None = None,
+    credentials: KeyringCredentials | None = None,
+) -> Desk:
+    """The desk for one command; a second one of the same process may share the credentials of the first."""
+    found = credentials or KeyringCredentials()
+    return Desk(settings, clock or SystemClock(), data_path(options.data_dir), found)
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.console.lines import DOUBT, waiting
+from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.desk import VenueState
 from cancel_tui.desk.preview import VenuePreview, preview
 from cancel_tui.orders import OrderKey, Side
@@ -94,6 +94,13 @@ def _after(current: Sequence[str], choices: Sequence[str]) -> list[str]:
     return [choices[index]] if index < len(choices) else []
 
 
+def _cost(found: Sequence[VenuePreview]) -> str:
+    """What it would take to keep protective orders."""
+    now = max((one.seconds or 0.0 for one in found), default=0.0)
+    then = max((one.keep_seconds or one.seconds or 0.0 for one in found), default=0.0)
+    return f"p keeps them: one by one, about {then:.0f} s instead of {now:.0f} s"
+
+
 def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width: int, rows: int) -> Text:
     """The gravest warnings first, whole ones only, as many as so many rows hold."""
     slots = [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
@@ -110,7 +117,14 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
     if going:
         each = ", ".join(f"{one.venue} {one.protective}" for one in going)
         total = sum(one.protective for one in going)
-        told.append(f"{total} stop or take-profit orders go too ({each}); positions stay. p keeps them")
+        told.append(f"{total} stop or take-profit orders go too ({each}); positions stay. {_cost(found)}")
+    kept = sum(one.kept for one in found)
+    if kept:
+        slowest = max((one.seconds or 0.0 for one in found), default=0.0)
+        told.append(f"{plural(kept, 'stop or take-profit order')} kept: one by one, about {slowest:.0f} s")
+    unreadable = [f"{one.venue} {one.unreadable}" for one in found if one.unreadable]
+    if unreadable:
+        told.append(f"perhaps in scope, so not touched, and no flat then: {', '.join(unreadable)}")
     for one in found:
         if one.wider is not None:
             told.append(f"{one.venue} is slow one by one: w takes its whole cancel-all, {one.wider} orders")

@@ -212,7 +212,7 @@ def preview_row(ledger: Ledger, one: VenuePreview) -> tuple[str, ...]:
     if state in (VenueState.DOWN, VenueState.REFUSED):
         how += f", {state.value.upper()}"
     took = "?" if one.seconds is None or state is not VenueState.LIVE else f"{one.seconds:.0f} s"
-    protective = "–" if not one.protective else f"{one.protective} go"
+    protective = f"{one.protective} go" if one.protective else f"{one.kept} kept" if one.kept else "–"
     counts = ("?", "?", "?") if never else (f"{one.orders}{doubt}", str(one.buys), str(one.sells))
     return (one.venue, *counts, "?" if never else protective, age, how, took)
 

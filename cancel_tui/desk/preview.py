@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import ceil
 
@@ -31,6 +31,12 @@ class VenuePreview:
     notional: Mapping[str, Decimal] | None = None
     """Per quote currency; orders without a price are not in it."""
     unpriced: int = 0
+    kept: int = 0
+    """Stop and take-profit orders that the scope leaves alone."""
+    unreadable: int = 0
+    """Orders of which a field of the scope cannot be read: they would be named, and not touched."""
+    keep_seconds: float | None = None
+    """About how long it would take with stop and take-profit orders left alone: one by one, then."""
 
 
 def preview(
@@ -39,7 +45,18 @@ def preview(
     """The preview of one venue from the orders that its lists hold."""
     everything = list(orders)
     lacks = capabilities.lacks if capabilities else frozenset()
-    inside = [order for order in everything if scope.match(order, lacks) is Match.YES]
+    matches = [scope.match(order, lacks) for order in everything]
+    inside = [order for order, match in zip(everything, matches, strict=True) if match is Match.YES]
+    protective = sum(order.type.protective for order in inside)
+    kept, keep_seconds = 0, None
+    if scope.keep_protective:
+        whole = replace(scope, keep_protective=False)
+        kept = sum(
+            match is Match.NO and whole.match(order, lacks) is Match.YES
+            for order, match in zip(everything, matches, strict=True)
+        )
+    elif capabilities is not None and protective:
+        keep_seconds = expected_seconds(len(inside) - protective, capabilities, native=False)
     native = bool(
         capabilities
         and capabilities.cancel_all
@@ -62,12 +79,15 @@ def preview(
         len(inside),
         sum(order.side is Side.BUY for order in inside),
         sum(order.side is Side.SELL for order in inside),
-        sum(order.type.protective for order in inside),
+        protective,
         native,
         seconds,
         wider,
         totals,
         unpriced,
+        kept,
+        matches.count(Match.UNREADABLE),
+        keep_seconds,
     )
 
 

@@ -411,6 +411,21 @@ def test_the_typed_word_fires_and_another_word_does_not(doomed: Floor) -> None:
     assert doomed.live("p99") == {}
 
 
+def test_a_preview_tells_what_would_go_before_the_word_is_asked_for(doomed: Floor) -> None:
+    before = set(doomed.live("broker"))
+    done, _ = doomed.shell.typed("kill", "--preview", "--side", "buy", answers=[("Type KILL", "no\n")])
+    assert done.status == 2
+    lines = {line.split()[0]: line.split() for line in done.err.splitlines() if line.split()}
+    buys = sum(one["side"].lower() == "buy" for one in doomed.live("p99").values())
+    assert lines["p99"][1:4] == [str(buys), str(buys), "0"]
+    assert lines["p99"][5:8] == ["one", "by", "one"]
+    done, _ = doomed.shell.typed("kill", "--preview", answers=[("Type KILL", "no\n")])
+    assert "stop or take-profit orders go too" in done.err
+    assert "--keep-protective leaves them: one by one, about" in done.err
+    assert "stop_orders" in done.err
+    assert set(doomed.live("broker")) == before
+
+
 def test_one_named_order_per_venue_ends_and_no_other(doomed: Floor) -> None:
     truth = listable(doomed)
     running = {}
