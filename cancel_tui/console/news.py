@@ -29,6 +29,7 @@ class News:
     ledger: Ledger
     _kills: dict[str, int] = field(default_factory=dict)
     _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = field(default_factory=dict)
+    _complaints: dict[tuple[str, OrderKey], str] = field(default_factory=dict)
     _flat: set[tuple[str, VenueName]] = field(default_factory=set)
     _over: set[str] = field(default_factory=set)
     _withdrawn: dict[str, int] = field(default_factory=dict)
@@ -104,8 +105,13 @@ class News:
                 (kill.kill_id, track.key)
             ) != mark:
                 self._orders[kill.kill_id, track.key] = mark
-                if track.stage.settled or (track.message and track.stage in _TROUBLE):
+                if track.stage.settled:
                     changed.append(track)
+                elif track.message and track.stage in _TROUBLE:
+                    # The same trouble again is no news; that it lasts is told by its age.
+                    if self._complaints.get((kill.kill_id, track.key)) != track.message:
+                        changed.append(track)
+                    self._complaints[kill.kill_id, track.key] = track.message
         return changed
 
     def _single(self, kill: Kill) -> list[str]:

@@ -21,6 +21,7 @@ from cancel_tui.desk.actions import (
     pause,
 )
 from cancel_tui.desk.impasse import blocked
+from cancel_tui.desk.pacing import jitter
 from cancel_tui.desk.state import KillState, Native
 from cancel_tui.desk.track import Track, plan
 from cancel_tui.orders import Family, Order, OrderId, OrderKey
@@ -160,7 +161,7 @@ class Cancelling(KillState):
             if isinstance(outcome, NotSent):
                 track.attempts -= 1
                 track.sighted = True
-        track.next_try = now + pause(outcome, track.attempts)
+        track.next_try = now + jitter(pause(outcome, track.attempts), key.order_id, track.attempts)
         if isinstance(outcome, NotSent) and outcome.hopeless:
             track.next_try, track.sighted = inf, False
         if isinstance(outcome, Unanswered | Throttled) and track.attempts < BLIND_TRIES:
@@ -218,7 +219,7 @@ class Cancelling(KillState):
                 track.sighted = False
         if not isinstance(outcome, Answered):
             native.wanted = native.attempts < NATIVE_TRIES and not definite(outcome)
-            native.next_try = now + pause(outcome, native.attempts)
+            native.next_try = now + jitter(pause(outcome, native.attempts), self.venue, native.attempts)
         self.learn_spelling(())
         self._closed_at = max(self._closed_at, now + READ_AFTER)
         self._soon(now)

@@ -8,7 +8,7 @@ from math import inf
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.actions import GHOSTS, PATIENCE, pause
 from cancel_tui.desk.endings import Endings
-from cancel_tui.desk.pacing import backoff
+from cancel_tui.desk.pacing import backoff, jitter
 from cancel_tui.desk.proof import PartReading
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
@@ -194,7 +194,7 @@ class Listing(Endings):
             self._final_listed = True
         if failed is not None:
             self._list_failures += 1
-            self._list_at = now + pause(failed, self._list_failures)
+            self._list_at = now + jitter(pause(failed, self._list_failures), self.venue, self._list_failures)
             return
         self._list_failures = 0
         if empty:

@@ -8,6 +8,7 @@ answer, and until the answer it is simply taken. That can never exceed the budge
 from __future__ import annotations
 
 import random
+import zlib
 from collections import deque
 from dataclasses import dataclass
 from math import inf
@@ -124,6 +125,15 @@ class Pace:
     def _forget(self, now: float) -> None:
         while self._tickets and self._back(self._tickets[0]) <= now:
             self._tickets.popleft()
+
+
+def jitter(seconds: float, *of: object) -> float:
+    """A wait that is up to a third longer, always the same for the same subject; never shorter than asked.
+
+    What failed together would otherwise come back together. It is no chance, so that a run can be repeated.
+    """
+    share = zlib.crc32(repr(of).encode()) / 0xFFFF_FFFF
+    return seconds * (1.0 + share / 3)
 
 
 def backoff(attempt: int, first: float = 0.5, longest: float = 8.0) -> float:

@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cancel_tui.desk.pacing import Pace, Ticket, backoff
+from cancel_tui.desk.engine import Aim, Engine
+from cancel_tui.desk.pacing import Pace, Ticket, backoff, jitter
+from cancel_tui.orders import Family, OrderId, OrderKey, VenueName
+from cancel_tui.scope import Scope
 from cancel_tui.settings import Budget
+from cancel_tui.venues.base import Capabilities
+from cancel_tui.venues.outcome import Reason, Refused
 
 BUDGETS = st.builds(Budget, st.integers(1, 6), st.sampled_from([0.1, 0.5, 1.0, 3.0, 60.0]))
 
@@ -244,3 +249,22 @@ def test_backoff_doubles_to_its_longest() -> None:
     assert [backoff(attempt) for attempt in range(7)] == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
     assert backoff(10_000) == 8.0
     assert backoff(-1) == 0.0
+
+
+def test_what_failed_together_does_not_come_back_together() -> None:
+    waits = [jitter(2.0, f"order-{number}", 1) for number in range(200)]
+    assert min(waits) >= 2.0, "never before the venue's own waiting time is over"
+    assert max(waits) <= 2.7
+    assert max(waits) - min(waits) > 0.5
+    assert len(set(waits)) == 200
+    assert jitter(2.0, "order-1", 1) == jitter(2.0, "order-1", 1) != jitter(2.0, "order-1", 2)
+
+
+def test_refused_cancels_are_tried_again_at_times_of_their_own() -> None:
+    keys = [OrderKey(VenueName("v"), None, Family.ORDER, OrderId(str(one))) for one in range(20)]
+    aim = Aim(Scope(keys=frozenset(keys)), 1.0, 600.0, 0.0, True, 2.0)
+    it = Engine(VenueName("v"), Capabilities(connections=20), aim, 0.0)
+    assert len(it.next(0.0)) >= 20
+    for key in keys:
+        it.took_cancel(key, Refused(Reason.BUSY), 0.1, 0.0)
+    assert len({track.next_try for track in it.tracks.values()}) == 20
