@@ -26,7 +26,9 @@ from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.toll import fills, fills_words, kept
 from cancel_tui.scope import Scope
+from cancel_tui.text import literal
 
 STATUS = {Verdict.FLAT: 0, Verdict.NOT_FLAT: 1, Verdict.UNVERIFIED: 3}
 """The contract's exit status of each verdict."""
@@ -142,4 +144,8 @@ def report(kill: Kill, *, as_json: bool) -> None:
         if track.outcome in (Ending.OPEN, Ending.UNKNOWN, Ending.FILLED):
             note = f"  ({track.message})" if track.message else ""
             render.say(f"  {render.short(track.key)}: {track.outcome.value}{note}")
+    for words in fills_words(fills(kill.tracks())):
+        render.say(f"  filled meanwhile: {literal(words, 200)}")
+    for key, order in kept(kill).items():
+        render.say(f"  {render.short(key)}: left alone, {order.type.value} kept as chosen")
     render.say(render.verdict_line(kill))

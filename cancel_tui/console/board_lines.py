@@ -14,12 +14,15 @@ from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.report import ghosts
+from cancel_tui.desk.report import ghosts, kept_words
+from cancel_tui.desk.toll import fills, fills_words
 from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
 
 _TOLD_AFTER = 3.0
 """Seconds after which the board tells of cancels that get nowhere."""
+_MARKETS = 4
+"""Markets of which the board tells what filled; the report has all."""
 _SHORTEST_ERROR = 12
 """Cells below which a piece of an error says nothing."""
 
@@ -136,6 +139,9 @@ def counts(kill: Kill, width: int) -> Text:
 def verdict(kill: Kill, seconds: float | None) -> Text:
     """The verdict, in large letters only when it is proven; what cannot be listed stands on its own line."""
     text = _verdict(kill, seconds)
+    left = kept_words(kill)
+    if left and kill.finished_wall is not None:
+        text.append(f"\n{left}", DOUBT)
     back = kill.came_back
     if back and kill.finished_wall is not None:
         text.append(f"\n{plural(back, 'order')} had come back after a flat: withdrawn, taken up again", DOUBT)
@@ -201,6 +207,16 @@ def latencies(kill: Kill) -> str:
     return "\n".join(
         [f"{plural(len(tracks), 'order')}, timed from Enter", "   ".join(words)][: 1 + bool(words)]
     )
+
+
+def report(kill: Kill) -> str:
+    """What filled while the kill ran, then the latencies; empty until it is over."""
+    if kill.finished_wall is None:
+        return ""
+    found = fills_words(fills(kill.tracks()))
+    more = f"; {len(found) - _MARKETS} more markets" if len(found) > _MARKETS else ""
+    told = [f"filled meanwhile: {literal('; '.join(found[:_MARKETS]), 300)}{more}"] if found else []
+    return "\n".join([*told, latencies(kill)])
 
 
 def _span(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import inf
 
 from cancel_tui.cancels import Stage
@@ -85,6 +86,7 @@ class Listing(Endings):
             found = outcome.value
             self.blind_spots |= set(found.blind_spots)
             note = note or found.note
+            self._leave_alone(part_id, found)
             scoped = self._take_orders(found.orders, part_begun, now, wall, listed, unreadable)
             readings[part_id] = PartReading(part_begun, found.complete, scoped)
         wanted = {part.id for part in self.proof.wanted(self.parts, self.last_cancel)}
@@ -134,6 +136,21 @@ class Listing(Endings):
             listed.add(order.key)
             self._see(order, begun, now)
         return scoped
+
+    def _leave_alone(self, part_id: str, found: PartList) -> None:
+        """Remember what is skipped because protective orders are kept: it has to be named."""
+        scope = self.aim.scope
+        if not scope.keep_protective:
+            return
+        whole, lacks = replace(scope, keep_protective=False), self.capabilities.lacks
+        skipped = {
+            order.key: order
+            for order in found.orders
+            if order.status.live
+            and scope.match(order, lacks) is Match.NO
+            and whole.match(order, lacks) is Match.YES
+        }
+        self.left[part_id] = skipped if found.complete else {**self.left.get(part_id, {}), **skipped}
 
     def _see(self, order: Order, begun: float, now: float) -> None:
         track = self.tracks.get(order.key)

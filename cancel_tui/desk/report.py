@@ -8,6 +8,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.desk.desk import Slot
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.toll import fills_json, kept, kept_json
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, iso, plain
 from cancel_tui.scope import Scope
@@ -93,6 +94,7 @@ def track_json(track: Track) -> dict[str, Any]:
         "outcome": outcome.value,
         "filled": plain(filled),
         "last_seen_filled": plain(track.last_seen_filled),
+        "filled_during_kill": plain(track.filled_since),
         "newcomer": track.newcomer,
         "attempts": track.attempts,
         "requested_at": iso(track.requested_wall),
@@ -124,6 +126,7 @@ def kill_json(kill: Kill) -> dict[str, Any]:
         "started_at": iso(kill.started_wall),
         "finished_at": iso(kill.finished_wall),
         "verdict": kill.verdict.value,
+        "filled_during_kill": fills_json(kill),
         "venues": [
             {
                 "venue": one.venue,
@@ -134,6 +137,7 @@ def kill_json(kill: Kill) -> dict[str, Any]:
                 "blind_spots": list(one.blind_spots),
                 "withdrawn": sorted(key.shown_id for key in kill.withdrawn.get(one.venue, ())),
                 "dead_ends": impasse_json(kill, one.venue, kill.now()),
+                "kept": kept_json(kill, one.venue),
             }
             for one in kill.results()
         ],
@@ -160,8 +164,19 @@ def impasse_json(kill: Kill, name: VenueName, now: float) -> list[dict[str, Any]
     ]
 
 
+def kept_words(kill: Kill) -> str:
+    """How many orders were left on purpose; empty where none was."""
+    count = len(kept(kill))
+    return f"{count} stop or take-profit order{'s' * (count != 1)} kept, still live" if count else ""
+
+
 def verdict_line(kill: Kill) -> str:
-    """The verdict in one line, blind spots on it."""
+    """The verdict in one line, blind spots and what was left on purpose on it."""
+    left = kept_words(kill)
+    return _verdict_line(kill) + (f"   {left}" if left else "")
+
+
+def _verdict_line(kill: Kill) -> str:
     verdict = kill.verdict
     tracks = kill.tracks()
     seconds = (kill.finished_wall or kill.started_wall) - kill.started_wall

@@ -59,6 +59,8 @@ class KillState(ABC):
     tracks: dict[OrderKey, Track] = field(default_factory=dict)
     unreadable: dict[OrderKey, Order] = field(default_factory=dict)
     """Orders whose scope cannot be read, as the last list showed them: named, never touched."""
+    left: dict[str, dict[OrderKey, Order]] = field(default_factory=dict)
+    """Part of the list → stop and take-profit orders that it showed last and that the scope leaves alone."""
     seen_symbols: set[str] = field(default_factory=set)
     seen_accounts: set[str] = field(default_factory=set)
     seen_exchanges: set[str] = field(default_factory=set)
@@ -106,7 +108,8 @@ class KillState(ABC):
         self._in_doubt: set[OrderKey] = set()
         self._looked: dict[OrderKey, float] = {}
         for key in self.aim.scope.keys or ():
-            if key.venue == self.venue:
+            # With protective orders kept, a list says first which of these may be touched.
+            if key.venue == self.venue and not self.aim.scope.keep_protective:
                 self.tracks[key] = Track(key, sighted=True, since=self.started)
 
     def adopt(self, orders: Iterable[Order]) -> None:
@@ -122,6 +125,13 @@ class KillState(ABC):
         if not self.aim.by_id:
             return True
         return not self.capabilities.read_order
+
+    @property
+    def kept(self) -> dict[OrderKey, Order]:
+        """Stop and take-profit orders that the scope holds but for the wish to keep them, as last listed."""
+        return {
+            key: order for part in self.left.values() for key, order in part.items() if key not in self.tracks
+        }
 
     @property
     def native_usable(self) -> bool:

@@ -54,6 +54,8 @@ class Track:
     filled: Decimal | None = None
     """The venue's last word."""
     last_seen_filled: Decimal | None = None
+    first_seen_filled: Decimal | None = None
+    """The first reading, while it was live: what filled later filled during the kill."""
     message: str | None = None
     blocked: Blocked | None = None
     """Why its cancels get nowhere, while they do."""
@@ -81,6 +83,8 @@ class Track:
         self.order = order if self.order is None else merge(self.order, order)
         if order.filled is not None:
             self.last_seen_filled = order.filled
+            if self.first_seen_filled is None and order.status.live:
+                self.first_seen_filled = order.filled
 
     def end(self, order: Order, now: float, wall: float) -> None:
         """The venue's own terminal word for this order; any other word is no end and changes nothing."""
@@ -119,6 +123,14 @@ class Track:
         self.apply(Event.SEEN_PENDING if pending else Event.SEEN_LIVE, now)
         self.sighted, self.lingering = not pending, pending
         self.lost = self.doubted = False
+
+    @property
+    def filled_since(self) -> Decimal | None:
+        """What filled after its first reading, by the last one; None where there is nothing to compare."""
+        last = self.last_seen_filled if self.filled is None else self.filled
+        if last is None or self.first_seen_filled is None:
+            return None
+        return max(last - self.first_seen_filled, Decimal(0))
 
     @property
     def outcome(self) -> Ending:

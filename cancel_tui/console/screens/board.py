@@ -49,7 +49,7 @@ class BoardScreen(DeskScreen):
         self.show("venues", Text("\n", no_wrap=True).join(rows))
         self.show("counts", board_lines.counts(kill, width))
         self.show("verdict", board_lines.verdict(kill, seconds))
-        report = board_lines.latencies(kill)
+        report = board_lines.report(kill)
         self.show("report", Text(report, "dim", justify="center"), when=bool(report))
         room = max(1, self.query_one("#log").size.height)
         log = Text("\n".join(app.log_lines[-room:]), "dim", no_wrap=True, overflow="ellipsis")
