@@ -25,6 +25,7 @@ from cancel_tui.desk.pacing import jitter
 from cancel_tui.desk.state import KillState, Native
 from cancel_tui.desk.track import Track, plan
 from cancel_tui.orders import Family, Order, OrderId, OrderKey
+from cancel_tui.scope import Match
 from cancel_tui.venues.base import CallClass, CancelAck, CancelAllAck
 from cancel_tui.venues.outcome import (
     Answered,
@@ -45,6 +46,15 @@ class Cancelling(KillState):
         scope = self.aim.scope
         for symbol in sorted(scope.raw.get("symbol", [])) if scope.symbols else [None]:
             self._natives[symbol] = Native(symbol)
+
+    def start_from(self, orders: Iterable[tuple[Order, float]]) -> None:
+        """Orders of lists made shortly before, with the time at which each was begun.
+
+        Their cancels need not wait for the first list of the kill. They prove nothing.
+        """
+        for order, begun in orders:
+            if order.status.live and self.aim.scope.match(order, self.capabilities.lacks) is Match.YES:
+                self._track(order.key, self.started).see(order, begun, self.started)
 
     def learn_spelling(self, symbols: Iterable[str]) -> None:
         """Take the venue's exact spelling of symbols, from lists made before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
@@ -32,6 +32,8 @@ from cancel_tui.venues.registry import make_venue
 Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
 """Where credentials come from; raises `LockedError` with a sentence when there are none to be had."""
 
+FRESH = 10.0
+"""Seconds of age up to which a list is good enough to cancel by while a newer one is on its way."""
 STALE_AFTER = 5.0
 """Seconds past a venue's own rhythm after which its list counts as stale."""
 
@@ -322,6 +324,8 @@ class Desk:
             aim = Aim(scope, settle, begun + deadline, hold, by_id, rhythm)
             engine = Engine(name, slot.venue.capabilities, aim, self.clock.monotonic())
             self._hand_over(slot, engine)
+            if not by_id and scope.grows:
+                engine.start_from(self._known_live(slot))
             engine.adopt(order for order in orders if order.venue == name)
             run = VenueRun(kill.kill_id, engine, slot.venue, slot.lane, self.clock, self.journal, slot.flying)
             run.listed = self._feed(slot)
@@ -334,6 +338,22 @@ class Desk:
         """What the book already knows: exact spellings, and past windows that were read and empty."""
         engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
         engine.proof.remember(slot.book.empty_past({part.id for part in slot.parts if part.past}))
+
+    def _known_live(self, slot: Slot) -> Iterator[tuple[Order, float]]:
+        """Orders of a list that is fresh enough to cancel by, with the time at which it was begun.
+
+        What another kill has brought to an end since is not among them.
+        """
+        now = self.clock.monotonic()
+        runs = [kill.runs[slot.name] for kill in self.kills if slot.name in kill.runs]
+        ended = {
+            key: one.since for run in runs for key, one in run.engine.tracks.items() if one.stage.settled
+        }
+        for reading in slot.book.parts.values():
+            if now - reading.begun <= FRESH:
+                for key, order in reading.orders.items():
+                    if ended.get(key, -inf) < reading.begun:
+                        yield order, reading.begun
 
     def _feed(self, slot: Slot) -> Callable[[Pass], None]:
         def take(found: Pass) -> None:
