@@ -153,6 +153,7 @@ class Cancelling(KillState):
         """What came of one single cancel."""
         self._cancels_flying.discard(key)
         track = self.tracks[key]
+        track.unsent = track.unsent + 1 if isinstance(outcome, NotSent) else 0
         if not isinstance(outcome, NotSent):
             self.last_cancel = max(self.last_cancel, now)
             track.ended_at = now
@@ -171,7 +172,8 @@ class Cancelling(KillState):
             if isinstance(outcome, NotSent):
                 track.attempts -= 1
                 track.sighted = True
-        track.next_try = now + jitter(pause(outcome, track.attempts), key.order_id, track.attempts)
+        tries = track.unsent or track.attempts
+        track.next_try = now + jitter(pause(outcome, tries), key.order_id, tries)
         if isinstance(outcome, NotSent) and outcome.hopeless:
             track.next_try, track.sighted = inf, False
         if isinstance(outcome, Unanswered | Throttled) and track.attempts < BLIND_TRIES:

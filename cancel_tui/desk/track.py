@@ -33,6 +33,8 @@ class Track:
     """Whether the newest evidence says: cancel or expiry under way, and nothing was sent since."""
     newcomer: bool = False
     attempts: int = 0
+    unsent: int = 0
+    """How many cancels in a row could not leave at all; no attempts."""
     next_try: float = 0.0
     """No cancel leaves before."""
     next_read: float = 0.0
