@@ -26,6 +26,8 @@ class Stage:
         self.clock = clock
         self.cluster = cluster
         self.desk = desk
+        self.look: Callable[[], None] = lambda: None
+        """Called again and again while time passes: for whoever holds words against the truth meanwhile."""
 
     def _pulse(self) -> tuple[int, int]:
         return sum(venue.server.requests for venue in self.cluster.venues), self.desk.revision
@@ -37,6 +39,7 @@ class Stage:
             assert self.clock.monotonic() - begun < virtual, "the condition did not come true in time"
             assert time.monotonic() - started < real, "the test takes too long"
             pulse = self._pulse()
+            self.look()
             await asyncio.sleep(QUIET)
             if self._pulse() != pulse or done():
                 continue
@@ -53,11 +56,22 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, orders: int = 60, *, only: str | None = None, extra: str = "", **plan: Any
+    folder: Path,
+    orders: int = 60,
+    *,
+    only: str | None = None,
+    alone: bool = False,
+    extra: str = "",
+    **plan: Any,
 ) -> AsyncIterator[Stage]:
-    """Practice venues and an opened desk; `extra` is TOML that is added to every venue's table."""
+    """Practice venues and an opened desk; `extra` is TOML that is added to every venue's table.
+
+    `only` configures one venue; with `alone` the others are not even started.
+    """
     clock = ManualClock(1_790_000_000.0)
     cluster = Cluster(orders, clock=clock, **plan)
+    if only is not None and alone:
+        cluster.venues = [cluster.named(only)]
     await cluster.start()
     text = "".join(
         f"{block.rstrip()}\n{extra}\n"
