@@ -7,7 +7,7 @@ import asyncio
 from cancel_tui.cli import render
 from cancel_tui.desk.desk import Desk, Slot, VenueState
 from cancel_tui.desk.lane import Urgency
-from cancel_tui.desk.preview import VenuePreview, preview
+from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.scope import Scope
 
 PATIENCE = 3.0
@@ -67,4 +67,5 @@ def _warnings(slots: list[Slot], found: list[VenuePreview]) -> list[str]:
     if unreadable:
         told.append(f"cannot be told to be in scope, so not touched: {', '.join(unreadable)}")
     spots = [f"{slot.name} {', '.join(slot.all_blind_spots)}" for slot in slots if slot.all_blind_spots]
+    told += [origin] if (origin := placed_by(found)) else []
     return told + ([f"cannot be listed: {'; '.join(spots)}"] if spots else [])

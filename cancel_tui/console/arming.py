@@ -11,7 +11,7 @@ from rich.text import Text
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.desk import VenueState
-from cancel_tui.desk.preview import VenuePreview, preview
+from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.orders import OrderKey, Side
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
@@ -131,6 +131,8 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
     spots = [f"{slot.name} {', '.join(slot.all_blind_spots)}" for slot in slots if slot.all_blind_spots]
     if spots:
         told.append(f"cannot be listed: {'; '.join(spots)}")
+    if origin := placed_by(found):
+        told.append(origin)
     text = Text()
     for line in told:
         wrapped = textwrap.wrap(literal(line, 300), max(20, width - 2), max_lines=2, placeholder=" …")

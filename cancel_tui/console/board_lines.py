@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 from statistics import median
 
 from rich.cells import cell_len
@@ -70,13 +71,18 @@ def venue_line(kill: Kill, name: VenueName, width: int, now: float) -> Text:
         line.append(bar(done, len(tracks), size), BUSY if kill.finished_wall is None else "red")
     line.append(f" {done:>5}/{len(tracks):<5} ")
     pieces = [(0, _state(kill, engine, done))]
+    again = None if run.over else engine.next_try(now)
     pieces += [] if run.over else [(1, one) for one in _dead_ends(engine, now)]
+    if again is not None:
+        pieces.append((2, Text(f"next try in {ceil(again - now)} s", DOUBT)))
     for rank, count, word, style in (
         (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", DOUBT),
         (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", DOUBT),
         (3, sum(track.outcome is Ending.FILLED for track in tracks), "filled", "bold"),
         (4, sum(track.newcomer for track in tracks), "new", DOUBT),
         (5, len(engine.unreadable), "unreadable", DOUBT),
+        (4, engine.failures["unreadable"], "unreadable answers", DOUBT),
+        (4, sum(map(len, engine.odd_words.values())), f"in unknown words{_spelt(engine)}", DOUBT),
     ):
         if count:
             pieces.append((rank, Text(f"{count} {word}", style)))
@@ -89,6 +95,11 @@ def venue_line(kill: Kill, name: VenueName, width: int, now: float) -> Text:
         error.truncate(room, overflow="ellipsis")
         line.append("  ").append_text(error)
     return line
+
+
+def _spelt(engine: Engine) -> str:
+    """The first unknown status word as the venue spells it."""
+    return f" “{literal(next(iter(engine.odd_words)), 16)}”" if engine.odd_words else ""
 
 
 def _state(kill: Kill, engine: Engine, done: int) -> Text:

@@ -25,6 +25,8 @@ GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
 """Proven, doubtful, under way."""
 ALARM = "bold white on red"
 """What needs a hand now."""
+CLOCK_TOLD = 1.0
+"""Seconds from which a venue's clock is told to be off: it may begin to refuse what we sign."""
 _SHAPES = {
     VenueState.LIVE: ("●", GOOD),
     VenueState.STALE: ("▲", DOUBT),
@@ -69,6 +71,9 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
         pieces.append((2, Text(f"UNKNOWN {ledger.unknown}", DOUBT)))
     if desk.journal.trouble:
         pieces.append((2, Text("JOURNAL!", "bold red")))
+    off = clock_off(desk)
+    if off:
+        pieces.append((3, Text(off, DOUBT)))
     if lag:
         pieces.append((3, Text(f"LAG {lag:.1f}s", DOUBT)))
     room = width - cell_len(left.plain) - 1
@@ -77,6 +82,17 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
     if cell_len(right.plain) + cell_len(clock.plain) < room:
         left.append_text(clock)
     return spread(left, right, width)
+
+
+def clock_off(desk: Desk) -> str:
+    """The venue whose clock differs most from ours, where that is worth a look; empty where none does."""
+    offsets = {
+        slot.name: (slot.venue.clock_offset or 0.0) if slot.venue else 0.0 for slot in desk.slots.values()
+    }
+    name = max(offsets, key=lambda one: abs(offsets[one]), default=None)
+    if name is None or abs(offsets[name]) < CLOCK_TOLD:
+        return ""
+    return f"CLOCK {literal(name, 12)} {offsets[name]:+.1f}s"
 
 
 def fitting(pieces: Sequence[tuple[int, Text]], width: int) -> Text:

@@ -144,6 +144,21 @@ def definite(outcome: Failure) -> bool:
     return isinstance(outcome, Unauthorised) or (isinstance(outcome, NotSent) and outcome.hopeless)
 
 
+def sort_of(outcome: object) -> str | None:
+    """The sort of a failure, for counting; None for an answer and for what says nothing of the venue.
+
+    `unreadable` is a success by its status whose body nobody could read.
+    """
+    if isinstance(outcome, Refused):
+        return f"refused:{outcome.reason.value}"
+    if isinstance(outcome, Unanswered):
+        read = outcome.status is not None and 200 <= outcome.status < 300
+        return "unreadable" if read else "unanswered"
+    if isinstance(outcome, NotSent):
+        return None if outcome.late else "not_sent"
+    return {Throttled: "throttled", Unauthorised: "unauthorised"}.get(type(outcome))
+
+
 def pause(outcome: object, attempts: int) -> float:
     """Seconds before the same is tried again, from the class of the outcome."""
     if isinstance(outcome, Throttled):

@@ -77,6 +77,7 @@ class Cancelling(KillState):
                         del self._natives[typed]
 
     def _observe(self, order: Order) -> None:
+        self._odd(order)
         if order.symbol is not None:
             self.seen_symbols.add(order.symbol.raw.casefold())
             if self.aim.scope.symbols and order.symbol.raw.casefold() in self.aim.scope.symbols:
@@ -187,6 +188,7 @@ class Cancelling(KillState):
             track.end(order, now, wall)
             return
         if order is not None:
+            self._odd(order)
             track.describe(order)
         if order is not None and order.venue_status is not None and order.venue_status.same("activated"):
             # A Stop that triggered: the cancel came too late, and what it placed is live under another id.

@@ -79,6 +79,7 @@ def preview_json(one: VenuePreview) -> dict[str, Any]:
         "expected_seconds": one.seconds,
         "notional": {name: plain(value) for name, value in (one.notional or {}).items()},
         "unpriced": one.unpriced,
+        "sources": dict(one.sources),
     }
 
 

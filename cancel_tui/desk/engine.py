@@ -29,6 +29,7 @@ from cancel_tui.desk.listing import Listing
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey
 from cancel_tui.scope import Scope
+from cancel_tui.venues.base import CallClass
 
 __all__ = [
     "Action",
@@ -150,6 +151,26 @@ class Engine(Listing):
         return impasses(
             pending(track.since, now) if track.stage is Stage.ACCEPTED else track.blocked for track in left
         )
+
+    def next_try(self, now: float) -> float | None:
+        """When the first of what failed is tried again; None where nothing that failed is waiting."""
+        times: list[float] = []
+        if not self.expired(now):
+            ready = self.ready(CallClass.CANCEL, now)
+            times += [
+                max(one.next_try, ready)
+                for one in self.tracks.values()
+                if one.blocked and not one.stage.settled and one.key not in self._cancels_flying
+            ]
+            ready = self.ready(CallClass.CANCEL_ALL, now)
+            times += [
+                max(one.next_try, ready)
+                for one in self._natives.values()
+                if one.wanted and one.attempts and not one.flying
+            ]
+        if self._list_failures and not self._listing:
+            times.append(max(self._list_at, self.ready(CallClass.LIST, now)))
+        return min((one for one in times if now < one < inf), default=None)
 
     @property
     def complaint(self) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import ceil
 
 from cancel_tui.orders import Order, Side
 from cancel_tui.scope import Match, Scope
+from cancel_tui.text import literal
 from cancel_tui.venues.base import CallClass, Capabilities
 
 
@@ -35,6 +37,8 @@ class VenuePreview:
     """Stop and take-profit orders that the scope leaves alone."""
     unreadable: int = 0
     """Orders of which a field of the scope cannot be read: they would be named, and not touched."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """Who placed the orders, in the venue's words → how many; not those of which it tells nothing."""
     keep_seconds: float | None = None
     """About how long it would take with stop and take-profit orders left alone: one by one, then."""
 
@@ -87,8 +91,22 @@ def preview(
         unpriced,
         kept,
         matches.count(Match.UNREADABLE),
+        Counter(literal(order.source.raw, 24) for order in inside if order.source is not None),
         keep_seconds,
     )
+
+
+def placed_by(found: Iterable[VenuePreview]) -> str:
+    """Who placed the orders that would go, per venue that tells it; empty where none does.
+
+    This program places no orders, so all of them are somebody else's: by hand, by another program.
+    """
+    told = [
+        f"{one.venue} {', '.join(f'{source} {count}' for source, count in sorted(one.sources.items()))}"
+        for one in found
+        if one.sources
+    ]
+    return f"placed by: {'; '.join(told)}" if told else ""
 
 
 def expected_seconds(count: int, capabilities: Capabilities, *, native: bool) -> float:

@@ -137,6 +137,8 @@ def kill_json(kill: Kill) -> dict[str, Any]:
                 "blind_spots": list(one.blind_spots),
                 "withdrawn": sorted(key.shown_id for key in kill.withdrawn.get(one.venue, ())),
                 "dead_ends": impasse_json(kill, one.venue, kill.now()),
+                "failures": failures_json(kill, one.venue),
+                "unknown_words": odd_words(kill, one.venue),
                 "kept": kept_json(kill, one.venue),
             }
             for one in kill.results()
@@ -168,6 +170,18 @@ def kept_words(kill: Kill) -> str:
     """How many orders were left on purpose; empty where none was."""
     count = len(kept(kill))
     return f"{count} stop or take-profit order{'s' * (count != 1)} kept, still live" if count else ""
+
+
+def failures_json(kill: Kill, name: VenueName) -> dict[str, int]:
+    """How often each sort of failure came from one venue, lists and read-backs included."""
+    run = kill.runs.get(name)
+    return dict(sorted(run.engine.failures.items())) if run else {}
+
+
+def odd_words(kill: Kill, name: VenueName) -> dict[str, int]:
+    """Status words of one venue that nobody has documented, and on how many orders each stood."""
+    run = kill.runs.get(name)
+    return {word: len(keys) for word, keys in sorted(run.engine.odd_words.items())} if run else {}
 
 
 def verdict_line(kill: Kill) -> str:

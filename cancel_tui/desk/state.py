@@ -8,15 +8,16 @@ only what lies below it, and the two questions that the top answers for all.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 from cancel_tui.cancels import Stage
-from cancel_tui.desk.actions import Aim
+from cancel_tui.desk.actions import Aim, sort_of
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
 from cancel_tui.venues.base import CallClass, Capabilities, ClosedPlan, Part, Touched
 from cancel_tui.venues.outcome import (
     Answered,
@@ -68,6 +69,10 @@ class KillState(ABC):
     blind_spots: set[str] = field(default_factory=set)
     error: str | None = None
     """The last trouble, in one line; None while all is well."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """How often each sort of failure came, lists and read-backs included."""
+    odd_words: dict[str, set[OrderKey]] = field(default_factory=dict)
+    """Status words that nobody has documented, as the venue spells them → the orders that carried them."""
     passes: int = 0
     complete_passes: int = 0
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
@@ -181,7 +186,15 @@ class KillState(ABC):
         pause = self.aim.list_interval if waiting else (1.0 if self._scarce and self.tracks else 0.0)
         self._list_at = now + pause if not waiting else min(max(self._list_at, now), now + pause)
 
+    def _odd(self, order: Order) -> None:
+        """Count a status word that is not in the adapter's table."""
+        if order.status is OrderStatus.UNKNOWN and order.venue_status is not None:
+            self.odd_words.setdefault(order.venue_status.raw, set()).add(order.key)
+
     def _note(self, outcome: object) -> None:
+        sort = sort_of(outcome)
+        if sort is not None:
+            self.failures[sort] += 1
         if isinstance(outcome, NotSent) and outcome.late and self.error is not None:
             # What kept it waiting says more than that its time was over.
             return
