@@ -204,6 +204,9 @@ class Cancelling(KillState):
         """What came of the venue's own cancel-all."""
         native = self._natives[symbol]
         native.flying = False
+        native.unsent = native.unsent + 1 if isinstance(outcome, NotSent) else 0
+        if native.unsent:
+            native.attempts -= 1
         if not isinstance(outcome, NotSent):
             self.last_cancel = max(self.last_cancel, now)
         self._note(outcome)
@@ -224,6 +227,7 @@ class Cancelling(KillState):
                 if key.order_id not in named:
                     track.apply(Event.SILENCE, now)
             else:
+                track.attempts -= isinstance(outcome, NotSent)
                 track.message = describe(outcome)
                 track.apply(event_of(outcome), now)
             track.next_read = now + READ_AFTER
@@ -233,7 +237,8 @@ class Cancelling(KillState):
                 track.sighted = False
         if not isinstance(outcome, Answered):
             native.wanted = native.attempts < NATIVE_TRIES and not definite(outcome)
-            native.next_try = now + jitter(pause(outcome, native.attempts), self.venue, native.attempts)
+            tries = native.unsent or native.attempts
+            native.next_try = now + jitter(pause(outcome, tries), self.venue, tries)
         self.learn_spelling(())
         self._closed_at = max(self._closed_at, now + READ_AFTER)
         self._soon(now)

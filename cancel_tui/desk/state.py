@@ -40,6 +40,8 @@ class Native:
     wanted: bool = True
     answered: bool = False
     attempts: int = 0
+    unsent: int = 0
+    """How many of it in a row could not leave at all; no attempts."""
     next_try: float = 0.0
     sent_at: float | None = None
     """When its last request was handed out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from cancel_tui.desk.engine import SendCancel
+from cancel_tui.desk.engine import SendCancel, SendNative
 from cancel_tui.venues.outcome import NotSent, Unanswered
 from tests.desk.test_engine_evidence import WALL, capable, engine, key, listed, order
 
@@ -40,3 +40,22 @@ def test_the_first_cancel_that_can_leave_again_ends_the_waiting() -> None:
     assert track.unsent == 0
     assert track.attempts == 1
     assert track.next_try - 20.0 < 1.0
+
+
+def test_a_cancel_all_that_could_not_leave_is_kept_until_it_can() -> None:
+    it = engine(capable(native=True))
+    listed(it, -1.0, order("1"))
+    sent: list[float] = []
+    refused = NotSent("the connection was refused")
+    for step in range(3000):
+        at = step / 100
+        for action in it.next(at):
+            if isinstance(action, SendNative):
+                sent.append(at)
+                it.took_native(None, refused, at, WALL + at)
+            elif isinstance(action, SendCancel):
+                it.took_cancel(action.key, refused, at, WALL + at)
+    assert 6 <= len(sent) <= 14
+    assert it.tracks[key("1")].attempts == 0
+    assert sent[-1] > 20.0, "an outage of half a minute must not cost the cancel-all"
+    assert SendNative(None) in [one for step in range(30, 40) for one in it.next(float(step))]
