@@ -25,7 +25,7 @@ from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope
 from cancel_tui.settings import Settings, VenueSettings
-from cancel_tui.venues.base import Part, PartList, Venue
+from cancel_tui.venues.base import CallClass, Part, PartList, Venue
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, Unauthorised, describe
 from cancel_tui.venues.registry import make_venue
 
@@ -34,6 +34,8 @@ Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
 
 FRESH = 10.0
 """Seconds of age up to which a list is good enough to cancel by while a newer one is on its way."""
+SCAN_EVERY, SCAN_AGAIN = 600.0, 60.0
+"""Seconds between two scans of old windows; after one that failed."""
 STALE_AFTER = 5.0
 """Seconds past a venue's own rhythm after which its list counts as stale."""
 
@@ -63,6 +65,10 @@ class Slot:
     error: str | None = "not asked yet"
     book: VenueBook = field(init=False)
     blind_spots: set[str] = field(default_factory=set)
+    past_spots: set[str] = field(default_factory=set)
+    """Those that old windows brought."""
+    scan_at: float = -inf
+    """Monotonic time from which old windows are read again; infinity while they are."""
     parts: tuple[Part, ...] = ()
     accounts: set[str] = field(default_factory=set)
     """Accounts that the venue named, in its own spelling."""
@@ -100,6 +106,17 @@ class Slot:
 def state_of(failure: Failure) -> VenueState:
     """What a failed list says of the venue."""
     return VenueState.REFUSED if isinstance(failure, Unauthorised) else VenueState.DOWN
+
+
+def scan_gap(slot: Slot) -> float:
+    """Seconds between two old windows: what polls leave of that half of the budget which is not a kill's."""
+    if slot.venue is None:
+        return 1.0
+    budget = slot.venue.capabilities.budgets.get(CallClass.LIST)
+    if budget is None:
+        return 0.0
+    spare = budget.count // 2 - budget.seconds / slot.venue.capabilities.poll_seconds
+    return budget.seconds / max(spare, 1.0)
 
 
 class Desk:
@@ -202,6 +219,22 @@ class Desk:
             outcomes += await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in past))
             self._listed(slot, outcomes, spots, now, whole=True)
 
+    async def _scan(self, slot: Slot) -> None:
+        """Read the old windows in the background; polls of the newest one overtake it."""
+        past = [part for part in slot.parts if part.past]
+        begun = self.clock.monotonic()
+        outcomes: list[Outcome[PartList]] = []
+        for part in past:
+            outcomes.append(await self._list_part(slot, part, Urgency.SCAN, Tally()))
+            await self.clock.sleep(scan_gap(slot))
+        good = [one.value for one in outcomes if isinstance(one, Answered)]
+        slot.past_spots = {code for one in good for code in one.blind_spots}
+        if len(good) == len(past) and all(one.complete for one in good):
+            slot.full_at = begun
+            slot.complete = slot.complete or slot.error is None
+        slot.scan_at = self.clock.monotonic() + (SCAN_EVERY if slot.full_at == begun else SCAN_AGAIN)
+        self.changed()
+
     async def _list_part(self, slot: Slot, part: Part, urgency: Urgency, tally: Tally) -> Outcome[PartList]:
         if slot.venue is None or slot.lane is None:
             return Unanswered("the venue is locked")
@@ -242,7 +275,7 @@ class Desk:
     ) -> None:
         good = [one.value for one in outcomes if isinstance(one, Answered)]
         failures = [one for one in outcomes if not isinstance(one, Answered)]
-        slot.blind_spots = spots | {code for one in good for code in one.blind_spots}
+        slot.blind_spots = spots | slot.past_spots | {code for one in good for code in one.blind_spots}
         note = next((one.note for one in good if not one.complete), None)
         if failures and not good:
             self._failed(slot, failures[0])
@@ -272,8 +305,10 @@ class Desk:
         while True:
             now = self.clock.monotonic()
             if slot.venue is not None and not self.killing(slot.name):
-                deep = slot.full_at is None or now - slot.full_at > 600.0
-                await self.list_venue(slot, Urgency.POLL, deep=deep)
+                await self.list_venue(slot, Urgency.POLL, deep=False)
+                if now >= slot.scan_at and slot.listed_at is not None and any(one.past for one in slot.parts):
+                    slot.scan_at = inf
+                    self.spawn(self._scan(slot))
                 if now - offset_at > 300.0 and slot.lane is not None:
                     offset_at = now
                     await self._guard(slot.venue.measure_clock(slot.lane.port(Urgency.POLL)))

@@ -33,6 +33,8 @@ class Urgency(IntEnum):
 
     KILL = 0
     POLL = 1
+    SCAN = 2
+    """Old windows of a list, which nobody waits for."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class _Gate:
         try:
             while True:
                 budget = self.pace.budget
-                reserve = budget.count // 2 if budget and urgency is Urgency.POLL else 0
+                reserve = budget.count // 2 if budget and urgency is not Urgency.KILL else 0
                 now = self._clock.monotonic()
                 if now >= until():
                     raise TooLateError

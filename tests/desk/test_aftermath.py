@@ -66,7 +66,7 @@ def fresh(at: Stage, created: float) -> SimOrder:
 
 
 async def test_an_order_that_comes_back_withdraws_the_flat_and_is_cancelled_again(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at)
         order = again(at)
         await look(at)
@@ -83,7 +83,7 @@ async def test_an_order_that_comes_back_withdraws_the_flat_and_is_cancelled_agai
 
 
 async def test_an_order_that_was_hidden_all_along_is_found_and_cancelled(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at)
         order = fresh(at, at.clock.wall() - 3600.0)
         await look(at)
@@ -94,7 +94,7 @@ async def test_an_order_that_was_hidden_all_along_is_found_and_cancelled(tmp_pat
 
 
 async def test_an_order_that_was_placed_after_the_verdict_is_nobodys(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at)
         new = fresh(at, at.clock.wall())
         await look(at)
@@ -109,7 +109,7 @@ async def test_an_order_that_was_placed_after_the_verdict_is_nobodys(tmp_path: P
 
 
 async def test_a_single_cancel_whose_order_is_listed_again_is_taken_up_again(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at, by_id=True)
         order = again(at)
         await look(at)
@@ -120,7 +120,7 @@ async def test_a_single_cancel_whose_order_is_listed_again_is_taken_up_again(tmp
 
 
 async def test_an_order_that_comes_back_for_ever_is_alarmed_and_not_chased_for_ever(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at)
         for _ in range(REOPENINGS):
             again(at)
@@ -137,7 +137,7 @@ async def test_an_order_that_comes_back_for_ever_is_alarmed_and_not_chased_for_e
 async def test_orders_that_were_left_behind_are_taken_and_new_ones_not_with_them(
     tmp_path: Path,
 ) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at)
         venue = at.cluster.named("p99")
         new = fresh(at, at.clock.wall())
@@ -152,7 +152,7 @@ async def test_orders_that_were_left_behind_are_taken_and_new_ones_not_with_them
 
 
 async def test_what_was_never_called_over_withdraws_nothing(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         venue.faults |= {"trading_disabled"}
         kill = at.desk.plan_kill(Scope(raw={}), deadline=15.0)
@@ -184,7 +184,7 @@ async def test_a_hold_pressed_after_a_venue_was_through_covers_it(tmp_path: Path
 
 
 async def test_a_watcher_that_fails_stops_no_kill(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = at.desk.plan_kill(Scope(raw={}), deadline=inf)
 
         def broken() -> None:
@@ -199,7 +199,7 @@ async def test_a_watcher_that_fails_stops_no_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flat", [True, False])
 async def test_lists_that_a_kill_of_its_own_scope_reads_do_not_reopen_it(tmp_path: Path, flat: bool) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         first = await killed(at)
         if not flat:
             fresh(at, at.clock.wall())

@@ -78,7 +78,7 @@ async def test_what_waits_for_its_budget_when_an_interrupt_comes_does_not_leave(
 
 async def test_an_interrupted_kill_does_not_wait_for_the_budget_of_what_may_not_leave(tmp_path: Path) -> None:
     extra = 'limits = { cancel = "1/300", cancel_all = "1/300" }\n'
-    async with stage(tmp_path, 20, only="p99", extra=extra) as at:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra=extra) as at:
         scope = Scope(sides=frozenset(Side), older_than=at.clock.wall(), raw={})
         kill = at.desk.plan_kill(scope, deadline=600.0)
         task = at.desk.start(kill, {})

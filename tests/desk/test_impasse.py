@@ -81,7 +81,7 @@ def test_a_halted_market_is_asked_again_slowly_and_for_ever() -> None:
 
 
 async def test_a_halt_is_told_with_its_age_and_its_words_and_ends_by_itself(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         venue.faults.add("trading_disabled")
         kill = at.desk.plan_kill(Scope(raw={}), deadline=120.0)
@@ -106,7 +106,7 @@ async def test_a_halt_is_told_with_its_age_and_its_words_and_ends_by_itself(tmp_
 
 
 async def test_no_order_has_two_cancels_in_flight_whoever_sent_them(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99", extra="timeout_seconds = 4\n") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra="timeout_seconds = 4\n") as at:
         slot = at.desk.slots[P99]
         await at.finish(at.desk.spawn(at.desk.list_venue(slot, Urgency.KILL, deep=False)))
         venue = at.cluster.named("p99")
@@ -134,7 +134,7 @@ async def test_no_order_has_two_cancels_in_flight_whoever_sent_them(tmp_path: Pa
 
 async def test_a_venue_that_is_not_flat_says_why_although_its_lists_answer(tmp_path: Path) -> None:
     extra = 'limits = { cancel = "1/60", cancel_all = "1/60" }\n'
-    async with stage(tmp_path, 20, only="p99", extra=extra) as at:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra=extra) as at:
         at.cluster.named("p99").faults |= {"http500@cancel", "http500@cancel_all"}
         kill = at.desk.plan_kill(Scope(raw={}), deadline=20.0)
         await at.finish(at.desk.start(kill, {}))

@@ -26,7 +26,7 @@ def buys(at: Stage) -> set[OrderKey]:
 
 
 async def test_singles_leave_although_no_list_of_the_kill_is_answered(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99", extra="timeout_seconds = 0.25\n") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra="timeout_seconds = 0.25\n") as at:
         await look(at)
         venue = at.cluster.named("p99")
         venue.faults.add("hang@list")
@@ -48,7 +48,7 @@ def verdict(found: Verdict) -> Verdict:
 
 
 async def test_an_old_list_is_not_cancelled_by(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         await look(at)
         at.clock.advance(FRESH + 1.0)
         venue = at.cluster.named("p99")
@@ -60,7 +60,7 @@ async def test_an_old_list_is_not_cancelled_by(tmp_path: Path) -> None:
 
 
 async def test_what_was_cancelled_since_the_list_is_not_cancelled_again(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         await look(at)
         known = [next(one for one in at.desk.slots[P99].book.orders() if one.side is Side.BUY)]
         one = at.desk.plan_kill(
@@ -75,7 +75,7 @@ async def test_what_was_cancelled_since_the_list_is_not_cancelled_again(tmp_path
 
 
 async def test_orders_outside_the_scope_are_not_taken_from_the_list(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         await look(at)
         wanted = buys(at)
         kill = at.desk.plan_kill(BUYS, deadline=60.0)
