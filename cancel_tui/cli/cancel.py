@@ -10,6 +10,7 @@ from cancel_tui.cli.interrupt import carried_out
 from cancel_tui.cli.kill import STATUS, report
 from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
+from cancel_tui.cli.unended import announce
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk, Slot
 from cancel_tui.desk.lane import Urgency
@@ -45,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("an order id must not be empty")
     if options.account and venue.accounts and options.account not in venue.accounts:
         raise UsageError(f"--account {options.account}: not among the configured accounts")
-    desk = make_desk(options, settings, SystemClock())
+    clock = SystemClock()
+    announce(options, clock)
+    desk = make_desk(options, settings, clock)
     return asyncio.run(_cancel(options, desk, desk.slots[VenueName(venue.name)], per_account))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
+from cancel_tui.cli.unended import announce
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.chain import Entry, Fault, Record, broken_files, read_journal, verify_journal
 from cancel_tui.desk.story import document, kill_ids, of_kill, state_of
@@ -70,6 +71,7 @@ def _show(options: argparse.Namespace, folder: Path) -> int:
             render.say(_line(record))
     if not entries:
         render.warn(f"{folder}: no records")
+    announce(options, SystemClock())
     for fault in verify_journal(folder)[1]:
         render.warn(f"warning: {_fault_line(fault)}")
     return 0

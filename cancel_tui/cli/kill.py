@@ -21,13 +21,14 @@ from cancel_tui.cli.session import (
     scope_of,
     settings_of,
 )
+from cancel_tui.cli.unended import announce_later, chosen, what_was_in_flight
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.resume import plan_resume
 from cancel_tui.desk.toll import fills, fills_words, kept
-from cancel_tui.scope import Scope
 from cancel_tui.text import literal
 
 STATUS = {Verdict.FLAT: 0, Verdict.NOT_FLAT: 1, Verdict.UNVERIFIED: 3}
@@ -49,6 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-protective", action="store_true", help="leave stop and take-profit orders")
     parser.add_argument("--reason", metavar="TEXT", help="goes into the journal and the report")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="KILL_ID",
+        help="finish a kill whose process is gone, in its recorded scope and nowhere else",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
@@ -59,15 +67,25 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     clock = SystemClock()
     scope = scope_of(options, settings, clock, keep_protective=options.keep_protective)
+    lost = None if options.resume is None else chosen(options, clock)
     credentials = KeyringCredentials()
     if not options.yes:
         _needs_terminal(sys.stdin)
+    what, previews = "everything in scope", []
+    if lost is not None:
+        scope, what = lost.scope(), f"what kill {literal(lost.kill_id, 40)} left"
+        what_was_in_flight(lost)
     if options.preview:
-        asyncio.run(show_preview(make_desk(options, settings, clock, credentials), scope))
+        previews = asyncio.run(show_preview(make_desk(options, settings, clock, credentials), scope))
     if not options.yes:
-        _ask(settings.console.confirm_word, sys.stdin)
+        _ask(settings.console.confirm_word, what, sys.stdin)
     desk = make_desk(options, settings, clock, credentials)
-    return asyncio.run(_kill(options, desk, scope))
+    limits = {"deadline": options.deadline, "hold": options.hold}
+    if lost is not None:
+        kill = plan_resume(desk, lost, reason=options.reason, previews=previews, **limits)
+    else:
+        kill = desk.plan_kill(scope, reason=options.reason, previews=previews, **limits)
+    return asyncio.run(_kill(options, desk, kill, told=lost is not None))
 
 
 def _needs_terminal(source: TextIO) -> None:
@@ -76,22 +94,26 @@ def _needs_terminal(source: TextIO) -> None:
         raise UsageError("kill asks for a typed word; without a terminal say --yes")
 
 
-def _ask(word: str, source: TextIO) -> None:
+def _ask(word: str, what: str, source: TextIO) -> None:
     """Let a person type the word; raises UsageError where nobody did."""
-    sys.stderr.write(f"Type {word} and press Enter to cancel everything in scope: ")
+    sys.stderr.write(f"Type {word} and press Enter to cancel {what}: ")
     sys.stderr.flush()
     if source.readline().strip() != word:
         raise UsageError("the word was not typed; nothing was sent")
 
 
-async def _kill(options: argparse.Namespace, desk: Desk, scope: Scope) -> int:
+async def _kill(options: argparse.Namespace, desk: Desk, kill: Kill, *, told: bool) -> int:
     try:
-        kill = desk.plan_kill(scope, deadline=options.deadline, hold=options.hold, reason=options.reason)
+        task = desk.start(kill, render.scope_json(kill.scope))
         watch = asyncio.create_task(_progress(kill))
+        # Looking through the journal takes no time from the kill, which runs already.
+        looking = None if told else asyncio.create_task(announce_later(options, desk.clock))
         try:
-            finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
+            finished = await carried_out(desk, kill, task)
         finally:
             watch.cancel()
+            if looking is not None:
+                await asyncio.wait({looking}, timeout=1.0)
         report(kill, as_json=options.json)
         return STATUS[kill.verdict] if finished else INTERRUPTED
     finally:

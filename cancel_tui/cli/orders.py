@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import add_scope, make_desk, scope_of, settings_of
+from cancel_tui.cli.unended import announce
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk, Slot
 from cancel_tui.desk.lane import Urgency
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     clock = SystemClock()
     scope = scope_of(options, settings, clock)
+    announce(options, clock)
     desk = make_desk(options, settings, clock)
     return asyncio.run(_orders(options, desk, scope))
 

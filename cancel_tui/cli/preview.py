@@ -15,8 +15,8 @@ PATIENCE = 3.0
 _HEAD = ("VENUE", "OPEN", "BUY", "SELL", "PROTECTIVE", "HOW", "ABOUT")
 
 
-async def show_preview(desk: Desk, scope: Scope) -> None:
-    """One line per venue on standard error, with what a person should know before typing."""
+async def show_preview(desk: Desk, scope: Scope) -> list[VenuePreview]:
+    """One line per venue on standard error, with what a person should know before typing; for the record."""
     slots = [slot for slot in desk.slots.values() if scope.venue_in(slot.name)]
     try:
         looking = [asyncio.create_task(_look(desk, slot)) for slot in slots]
@@ -30,6 +30,7 @@ async def show_preview(desk: Desk, scope: Scope) -> None:
         for task in looking:
             task.cancel()
         await asyncio.gather(*looking, return_exceptions=True)
+        return [one for slot, one in zip(slots, found, strict=True) if slot.listed_at is not None]
     finally:
         await desk.close()
 

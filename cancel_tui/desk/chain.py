@@ -19,7 +19,7 @@ import hashlib
 import heapq
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,16 @@ def merged(paths: list[Path]) -> Iterator[Entry]:
 
 
 def _records(path: Path) -> Iterator[Entry]:
-    for line in _lines(path) or ():
+    return read_file(path.name, _lines(path) or ())
+
+
+def read_file(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
+    """The readable records among some lines of a file."""
+    for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(line)
             if isinstance(record, dict):
-                yield path.name, record
+                yield name, record
 
 
 def heads(folder: Path, besides: str) -> list[list[Any]]:
@@ -122,6 +127,12 @@ def verify_journal(folder: Path) -> tuple[int, list[Fault]]:
     faults = [found for chain in chains.values() if (found := chain.fault or _unclosed(chain))]
     faults += _disanchored(folder, chains)
     return sum(len(chain.hashes) for chain in chains.values()), faults
+
+
+def intact(path: Path) -> bool:
+    """Whether one file's own chain holds, but for what the end of a process leaves behind."""
+    fault = _chain(path).fault
+    return fault is None or not fault.broken
 
 
 def broken_files(faults: list[Fault]) -> set[str]:

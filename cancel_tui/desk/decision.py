@@ -41,7 +41,7 @@ class UnreadableError(ValueError):
 
 def decision(
     scope: Scope,
-    places: Mapping[VenueName, VenueSettings],
+    places: Mapping[VenueName, Place],
     *,
     deadline: float,
     hold: float,
@@ -54,7 +54,7 @@ def decision(
         "hold": "until released" if isinf(hold) else hold,
         "places": {
             name: {"kind": one.kind, "base_url": one.base_url, "credentials": one.credentials}
-            for name, one in ((name, Place.of(settings)) for name, settings in places.items())
+            for name, one in places.items()
         },
         "preview": [preview_json(one) for one in previews] or None,
     }
@@ -75,6 +75,8 @@ def preview_json(one: VenuePreview) -> dict[str, Any]:
         "buys": one.buys,
         "sells": one.sells,
         "protective": one.protective,
+        "kept": one.kept,
+        "unreadable": one.unreadable,
         "method": "cancel_all" if one.native else "singles",
         "expected_seconds": one.seconds,
         "notional": {name: plain(value) for name, value in (one.notional or {}).items()},

@@ -13,7 +13,7 @@ from typing import Any
 from cancel_tui.clock import Clock
 from cancel_tui.desk.aftermath import contradiction
 from cancel_tui.desk.book import VenueBook
-from cancel_tui.desk.decision import decision
+from cancel_tui.desk.decision import Place, decision
 from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.kill import Kill
@@ -346,7 +346,7 @@ class Desk:
         begun = self.clock.monotonic()
         names = tuple(name for name in self.slots if scope.venue_in(name))
         kill = Kill(scope, self.clock.wall(), reason, names=names, by_id=by_id)
-        places = {name: self.slots[name].settings for name in names}
+        places = {name: Place.of(self.slots[name].settings) for name in names}
         kill.about = decision(scope, places, deadline=deadline, hold=hold, previews=previews)
 
         async def prepare(name: VenueName) -> VenueRun | str:

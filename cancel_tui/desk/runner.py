@@ -7,7 +7,7 @@ writes down what was learnt. A runner belongs to the desk: closing a screen neve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from cancel_tui.clock import Clock
@@ -25,6 +25,8 @@ Pass = dict[str, tuple[float, Outcome[PartList]]]
 
 _TICK = 0.5
 """The longest that a runner sleeps without looking again, in seconds of the desk's clock."""
+_LOOK = 0.05
+"""Seconds between two looks whether a list has come."""
 _MAX_CLOSED_PAGES = 60
 _LONGEST = 13.0
 """Seconds past the deadline after which nothing but a cancel in flight is waited for."""
@@ -56,6 +58,7 @@ class VenueRun:
         self._clock = clock
         self._journal = journal
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._nudge = asyncio.Event()
         self._flying = flying
         self.trail = Trail(journal, clock, kill_id, engine)
@@ -87,6 +90,31 @@ class VenueRun:
         self.trail.note("release")
         self._nudge.set()
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside what the engine asks for; until the deadline this part waits for it."""
+        self._beside.add(self._start(work))
+
+    async def once_listed(self) -> bool:
+        """Wait for the first complete list; False where the deadline came before it."""
+        while not self.engine.complete_passes:
+            if self._clock.monotonic() > self.engine.deadline:
+                return False
+            await self._clock.sleep(_LOOK)
+        return True
+
+    async def finished_page(self, query: ClosedQuery) -> ClosedPage | None:
+        """One page of finished orders for a look back; None where it could not be read."""
+        port = self._port()
+        outcome = await self._safe(self.venue.closed_page(query, port))
+        self.trail.closed(outcome, port.numbers)
+        return outcome.value if isinstance(outcome, Answered) else None
+
+    def found_finished(self, orders: Iterable[Order]) -> None:
+        """Orders of the scope that a look back found."""
+        self.engine.took_finished(orders, *self._now())
+        self.trail.scan()
+        self.changed()
+
     def stop(self, now: float) -> None:
         """Start no new cancel from this moment on; one that waits for its turn does not leave any more."""
         self.engine.deadline = min(self.engine.deadline, now)
@@ -96,16 +124,18 @@ class VenueRun:
     def _leave(self, now: float) -> bool:
         """Whether what is in flight is not worth waiting for: reads after the proof, anything long after."""
         if self.engine.flat and self.engine.reading_only:
-            return True
+            return not self._beside or now > self.engine.deadline
         return now > self.engine.deadline + _LONGEST and not self.engine.cancelling
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._over)
+        return task
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._beside.discard(task)
         self._nudge.set()
         if not task.cancelled() and task.exception() is not None:
             # A fault of ours must not pass in silence, and must not end the kill of other orders.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from cancel_tui.cancels import Stage
+from cancel_tui.cancels import Event, Stage
 from cancel_tui.desk.actions import Aim, sort_of
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
@@ -125,6 +125,29 @@ class KillState(ABC):
             track = self.tracks.get(order.key)
             if track is not None:
                 track.describe(order)
+
+    def saw(self, symbol: str | None, account: str | None, exchange: str | None) -> None:
+        """Values that occurred in an order of this venue, for `unmatched`."""
+        for value, seen in (
+            (symbol, self.seen_symbols),
+            (account, self.seen_accounts),
+            (exchange, self.seen_exchanges),
+        ):
+            if value is not None:
+                seen.add(value.casefold())
+
+    def inherit(self, key: OrderKey, requested_wall: float | None, *, acknowledged: bool) -> None:
+        """Take over an order that another process touched and left: unknown until the venue speaks.
+
+        `requested_wall` is when its first cancel was written down, seconds since 1970; `acknowledged` says
+        whether the venue has ever answered one.
+        """
+        track = self._track(key, self.started)
+        track.apply(Event.SILENCE, self.started)
+        track.sighted = False
+        track.requested_wall = requested_wall
+        track.acknowledged_wall = requested_wall if acknowledged else None
+        track.message = "a process that is gone has touched it"
 
     @property
     def _lists_needed(self) -> bool:

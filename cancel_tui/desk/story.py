@@ -14,7 +14,9 @@ from cancel_tui.desk.chain import Entry, Record
 
 SURROUNDING = ("fault", "journal_gap", "venue_locked")
 """Kinds that name no kill, yet belong to its story when they lie in the midst of it."""
-_DESCRIPTION = ("symbol", "side", "type", "price", "quantity", "created_at")
+_DESCRIPTION = ("symbol", "exchange", "side", "type", "price", "quantity", "created_at")
+_TOLD = ("symbol", "exchange", "side")
+"""What the answers tell of an order beside its state."""
 _SETTLED = ("ended", "gone")
 _Id = tuple[str, str | None, str]
 """Venue, account where ids are per account, and the id as a person types it."""
@@ -37,6 +39,8 @@ class OrderStory:
     newcomer: bool = False
     settled_at: str | None = None
     requested_at: str | None = None
+    asked: bool = False
+    """Whether it stands among the orders of the kill, or a cancel of it was written down."""
     acknowledged: bool = False
     """Whether the venue ever answered a cancel of it, or named it in an answer to its cancel-all."""
 
@@ -190,6 +194,7 @@ class _Teller:
             if story is not None:
                 story.events.append(event)
                 if record["kind"] == "request" and record.get("call") == "cancel":
+                    story.asked = True
                     story.requested_at = story.requested_at or record.get("at")
         elif record.get("call") == "cancel_all":
             self._natives.setdefault(venue, []).append(event)
@@ -213,7 +218,7 @@ class _Teller:
             story = self._story(venue, group.get("account"), order)
             if story is None:
                 continue
-            story.facts |= {name: group[name] for name in ("symbol", "side") if group.get(name) is not None}
+            story.facts |= {name: group[name] for name in _TOLD if group.get(name) is not None}
             event = _event(record, "told", ("of", "requests", "part"))
             if group.get("missing") is True:
                 event["shown"] = False
@@ -221,7 +226,8 @@ class _Teller:
                 event |= {name: group[name] for name in ("status", "word") if group.get(name) is not None}
                 event |= {"filled": filled} if filled is not None else {}
             story.events.append(event)
-            story.acknowledged = story.acknowledged or of == "cancel_all"
+            if of == "cancel_all":
+                story.asked = story.acknowledged = True
 
     def _stands(self, venue: str, record: Record, groups: list[Record]) -> None:
         for group in groups:
@@ -231,6 +237,7 @@ class _Teller:
                 story = self._story(venue, group.get("account"), order)
                 if story is None:
                     continue
+                story.asked = True
                 filled = fills.get(order) if isinstance(fills, dict) else fills
                 story.stage, story.outcome = str(group.get("stage")), str(group.get("outcome"))
                 story.filled = filled if isinstance(filled, str) else None

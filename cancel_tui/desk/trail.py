@@ -179,6 +179,7 @@ class Trail:
             {
                 **_named(order.key),
                 "symbol": order.symbol,
+                "exchange": order.exchange,
                 "side": order.side.value if order.side else None,
                 "type": order.type.value,
                 "price": plain(order.price),
@@ -222,19 +223,21 @@ def _groups(orders: Iterable[Order]) -> list[dict[str, Any]]:
         side = order.side.value if order.side else None
         word = order.venue_status.raw if order.venue_status else None
         symbol = order.symbol.raw if order.symbol else None
-        common = (order.key.account, symbol, side, order.status.value, word, _nothing(order.filled))
+        exchange = order.exchange.raw if order.exchange else None
+        common = (order.key.account, symbol, exchange, side, order.status.value, word, _nothing(order.filled))
         groups.setdefault(common, []).append(order)
     return [
         {
             "account": account,
             "symbol": symbol,
+            "exchange": exchange,
             "side": side,
             "status": status,
             "word": word,
             "orders": [order.key.shown_id for order in part],
             "filled": none or {order.key.shown_id: plain(order.filled) for order in part},
         }
-        for (account, symbol, side, status, word, none), members in groups.items()
+        for (account, symbol, exchange, side, status, word, none), members in groups.items()
         for part in _cut(members)
     ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Order, OrderId, OrderKey, VenueName
@@ -266,6 +266,18 @@ class Venue(Protocol):
 
     async def close(self) -> None:
         """Let go of sockets of its own."""
+        ...
+
+
+@runtime_checkable
+class TellsFinished(Protocol):
+    """What a venue with a cancel-all offers where its finished orders can be listed without knowing any."""
+
+    def finished_since(self, since: float) -> tuple[ClosedQuery, ...]:
+        """Queries whose pages hold every order that ended since that moment, seconds since the epoch.
+
+        They may hold older ends too; whoever asks looks at the times.
+        """
         ...
 
 

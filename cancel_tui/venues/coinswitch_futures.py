@@ -186,6 +186,11 @@ class CoinSwitchFutures(CoinSwitch):
         queries += [ClosedQuery(window.begin / 1000, window.end / 1000) for window in windows]
         return ClosedPlan(tuple(queries), frozenset(times) | undated)
 
+    def finished_since(self, since: float) -> tuple[ClosedQuery, ...]:
+        """The whole lookback, newest first: the venue sorts by creation, and an old order may have ended."""
+        windows = lookback(self.settings.lookback_days, self.now_ms())
+        return tuple(ClosedQuery(window.begin / 1000, window.end / 1000) for window in windows)
+
     async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
         """One page of finished orders (`/futures/reference/closed-orders`)."""
         end = query_to(query) or self.now_ms() + AHEAD

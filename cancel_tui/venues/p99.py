@@ -282,6 +282,10 @@ class P99Venue(HttpVenue):
         queries = tuple(ClosedQuery(begin=begin, end=end) for begin, end in windows)
         return ClosedPlan(queries, frozenset(key for _, key in known))
 
+    def finished_since(self, since: float) -> tuple[ClosedQuery, ...]:
+        """All orders: the venue sorts them by creation, and an old order may have ended just now."""
+        return (ClosedQuery(),)
+
     async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
         """One page of all orders, live ones too, that were created in the window; newest first."""
         bounds = [("start", query.begin, math.floor), ("end", query.end, math.ceil)]

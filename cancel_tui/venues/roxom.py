@@ -282,6 +282,11 @@ class RoxomVenue(HttpVenue):
         fullest = sorted(known, key=lambda name: -known[name])
         return ClosedPlan(tuple(ClosedQuery(part=_PART + name) for name in fullest), frozenset(covers))
 
+    def finished_since(self, since: float) -> tuple[ClosedQuery, ...]:
+        """One query per instrument type that the venue knows."""
+        known = [name for name in self._types if name not in self._refused]
+        return tuple(ClosedQuery(part=_PART + name) for name in known)
+
     async def closed_page(self, query: ClosedQuery, port: Port) -> Outcome[ClosedPage]:
         """All orders of one instrument type, finished ones included, in one answer."""
         if query.part is None:

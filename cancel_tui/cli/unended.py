@@ -1,0 +1,85 @@
+"""Kills whose process is gone before their end: announced by every command, chosen by `kill --resume`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from cancel_tui.cli import render
+from cancel_tui.cli.session import UsageError
+from cancel_tui.clock import Clock
+from cancel_tui.desk.decision import UnreadableError
+from cancel_tui.desk.unfinished import Unfinished, announced, find
+from cancel_tui.paths import data_path
+from cancel_tui.text import literal
+
+_SHOWN = 10
+"""Lines about cancels that were in flight, at the most."""
+
+
+def announce(options: argparse.Namespace, clock: Clock) -> None:
+    """Say on standard error which kills of recent days have no end, and how to finish them."""
+    for line in announced(_found(options, clock, every=False)):
+        render.warn(literal(line, 400))
+
+
+async def announce_later(options: argparse.Namespace, clock: Clock) -> None:
+    """The same beside something that must not wait for it."""
+    cases = await asyncio.get_running_loop().run_in_executor(
+        None, lambda: _found(options, clock, every=False)
+    )
+    for line in announced(cases):
+        render.warn(literal(line, 400))
+
+
+def what_was_in_flight(case: Unfinished) -> None:
+    """Say on standard error what the dead process had not heard of any more."""
+    render.warn(f"kill {literal(case.kill_id, 40)} of {literal(case.began_at, 40)}: {case.words()}")
+    for one in case.in_flight[:_SHOWN]:
+        render.warn(f"  in flight: {literal(one, 120)}")
+    if len(case.in_flight) > _SHOWN:
+        render.warn(f"  and {len(case.in_flight) - _SHOWN} more")
+
+
+def chosen(options: argparse.Namespace, clock: Clock) -> Unfinished:
+    """The kill that `--resume` means; raises UsageError where that is not one, or nothing may be resumed."""
+    scoped = [
+        name
+        for name in ("venue", "account", "symbol", "side", "exchange", "older_than", "keep_protective")
+        if getattr(options, name)
+    ]
+    if scoped:
+        raise UsageError(f"--{scoped[0].replace('_', '-')}: --resume takes its scope from the record")
+    wanted = options.resume
+    if wanted:
+        named = [one for one in _found(options, clock, every=True) if _is(one, wanted)]
+        if not named:
+            raise UsageError(
+                f"--resume {literal(wanted, 40)}: no such kill without an end is on record, or it still runs"
+            )
+        return _readable(named[0])
+    found = _found(options, clock, every=False)
+    if not found:
+        raise UsageError("--resume: no kill of the last days is without an end; name an older one")
+    if len(found) > 1:
+        raise UsageError(
+            "--resume: several have no end; name one:\n"
+            + "\n".join(literal(line, 400) for line in announced(found))
+        )
+    return _readable(found[0])
+
+
+def _readable(case: Unfinished) -> Unfinished:
+    try:
+        case.scope(), case.places()
+    except UnreadableError as why:
+        raise UsageError(f"--resume: kill {literal(case.kill_id, 40)} cannot be resumed: {why}") from why
+    return case
+
+
+def _is(one: Unfinished, wanted: str) -> bool:
+    return wanted.casefold() in {name.casefold() for name in (one.kill_id, *one.members)}
+
+
+def _found(options: argparse.Namespace, clock: Clock, *, every: bool) -> list[Unfinished]:
+    return find(data_path(options.data_dir) / "journal", clock.wall(), every=every)
