@@ -24,6 +24,41 @@ async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
     def signalled() -> None:
         (second if first.is_set() else first).set()
 
+    watching = asyncio.create_task(_journal_trouble(desk))
+    try:
+        return await _carried(desk, kill, task, first, second, signalled)
+    finally:
+        watching.cancel()
+        if desk.journal.missing:
+            render.warn(
+                f"JOURNAL: {desk.journal.missing} records are missing, they could not be written"
+                f" ({desk.journal.trouble or 'it works again'})"
+            )
+
+
+async def _journal_trouble(desk: Desk) -> None:
+    """Say on standard error that the record is not being written: the kill goes on without it."""
+    told: str | None = None
+    while True:
+        trouble = desk.journal.trouble
+        if trouble != told:
+            told = trouble
+            render.warn(
+                f"JOURNAL: cannot be written: {trouble}; the cancels go on"
+                if trouble
+                else "JOURNAL: works again"
+            )
+        await asyncio.sleep(0.1)
+
+
+async def _carried(
+    desk: Desk,
+    kill: Kill,
+    task: asyncio.Task[Any],
+    first: asyncio.Event,
+    second: asyncio.Event,
+    signalled: Callable[[], None],
+) -> bool:
     with _signals(signalled):
         if not await _either(task, first):
             return True
