@@ -18,7 +18,7 @@ from textual.screen import Screen
 
 from cancel_tui.console import leaving, output
 from cancel_tui.console.arming import scope_words
-from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where
+from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where, shown_key
 from cancel_tui.console.export import write_report
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
@@ -30,12 +30,15 @@ from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
+from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk, Slot
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.report import scope_json
+from cancel_tui.desk.resume import plan_resume
+from cancel_tui.desk.unfinished import Unfinished
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import place_of
 from cancel_tui.scope import Scope
@@ -82,6 +85,7 @@ class CancelApp(App[int], inherit_bindings=False):
         self.enough = asyncio.Event()
         """Set when leaving must not wait any longer."""
         self._news = News(desk, self.ledger)
+        self._unended = Unended(desk)
         self._seen: tuple[int, int] = (-1, -1)
         self._dirty = True
         self._rest_until = 0.0
@@ -115,7 +119,16 @@ class CancelApp(App[int], inherit_bindings=False):
         self.desk.watch()
         for slot in self.desk.slots.values():
             self.desk.spawn(self._open(slot))
+        self.desk.spawn(self._look_back())
         self.set_interval(1 / FRAMES, self._frame)
+
+    async def _look_back(self) -> None:
+        """Say which kills of earlier processes have no end."""
+        for case in await self._unended.look():
+            key = shown_key(self.keymap.keys["resume"][0])
+            self.refuse(
+                f"KILL {case.kill_id[:6]} of {case.began_at} has no end: {case.words()}; {key} resumes it"
+            )
 
     async def _open(self, slot: Slot) -> None:
         """Each venue on its own: its orders are shown as soon as its keys are there, whatever others do."""
@@ -202,6 +215,9 @@ class CancelApp(App[int], inherit_bindings=False):
         """Carry out a command that belongs to no single screen."""
         if command_id == "kill":
             self.arm()
+        elif command_id == "resume":
+            case = self._unended.newest()
+            self.refuse(case) if isinstance(case, str) else self.arm(case)
         elif command_id == "help":
             self.push_screen(HelpScreen())
         elif command_id == "board":
@@ -281,10 +297,13 @@ class CancelApp(App[int], inherit_bindings=False):
 
     # ------------------------------------------------------------------ kill
 
-    def arm(self) -> None:
-        """First stage of the kill, from anywhere. Dialogs that it finds open are gone when it is left."""
+    def arm(self, case: Unfinished | None = None) -> None:
+        """First stage of the kill, from anywhere. Dialogs that it finds open are gone when it is left.
+
+        With a `case` its recorded scope is armed; the chord arms everything, also over such a screen.
+        """
         screen = self.screen
-        if isinstance(screen, ArmScreen):
+        if isinstance(screen, ArmScreen) and (case is not None or screen.case is None):
             if screen.lapsed:
                 screen.rearm()
             return
@@ -295,19 +314,31 @@ class CancelApp(App[int], inherit_bindings=False):
             self._main.tick()
         shown = self._main.shown() if self._main.is_mounted else frozenset()
         marked = self._main.marked() if self._main.is_mounted else frozenset()
-        self.push_screen(ArmScreen(marked, shown))
+        self.push_screen(ArmScreen(marked, shown, case))
 
-    def fire(self, scope: Scope, *, hold: bool, seen: Sequence[VenuePreview] = ()) -> None:
+    def fire(
+        self,
+        scope: Scope,
+        *,
+        hold: bool,
+        seen: Sequence[VenuePreview] = (),
+        case: Unfinished | None = None,
+    ) -> None:
         """Second stage: the guard has spoken. The kill belongs to the desk from here on.
 
-        `seen` is the preview that stood on the screen, for the record.
+        `seen` is the preview that stood on the screen, for the record; a `case` is finished by it.
         """
         if not self._may_cancel():
             return
         known = self._described(scope.keys) if scope.keys else []
-        kill = self.desk.plan_kill(scope, hold=inf if hold else 0.0, known=known, previews=seen)
+        held = inf if hold else 0.0
+        if case is not None:
+            kill = plan_resume(self.desk, case, hold=held, previews=seen)
+        else:
+            kill = self.desk.plan_kill(scope, hold=held, known=known, previews=seen)
         self.desk.start(kill, scope_json(scope))
-        self.say(f"KILL {kill.kill_id[:6]}: {scope_words(scope)}")
+        resumes = f" resumes {case.kill_id[:6]}" if case is not None else ""
+        self.say(f"KILL {kill.kill_id[:6]}{resumes}: {scope_words(scope)}")
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(BoardScreen(kill))

@@ -15,6 +15,7 @@ from cancel_tui.console.commands import Where
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.desk.preview import VenuePreview
+from cancel_tui.desk.unfinished import Unfinished
 from cancel_tui.orders import OrderKey
 from cancel_tui.scope import Scope
 from cancel_tui.text import table
@@ -30,10 +31,14 @@ class ArmScreen(DeskScreen):
 
     WHERE: ClassVar[Where] = Where.ARMED
 
-    def __init__(self, marked: frozenset[OrderKey], shown: frozenset[OrderKey]) -> None:
+    def __init__(
+        self, marked: frozenset[OrderKey], shown: frozenset[OrderKey], case: Unfinished | None = None
+    ) -> None:
         super().__init__()
         self._choice = Choice(marked, shown)
-        self._scope = Scope(raw={})
+        self._scope = Scope(raw={}) if case is None else case.scope()
+        self.case = case
+        """The kill of an earlier process that the word would finish; its scope is fixed."""
         self._hold = False
         self._note = ""
         self._guard: Guard | None = None
@@ -120,11 +125,14 @@ class ArmScreen(DeskScreen):
             Said.AGAIN: "press Enter again",
         }.get(said, "")
         if said is Said.FIRE:
-            self.console_app.fire(self._scope, hold=self._hold, seen=self._seen)
+            self.console_app.fire(self._scope, hold=self._hold, seen=self._seen, case=self.case)
 
     def _narrow(self, command_id: str) -> None:
         if command_id == "hold_after":
             self._hold = not self._hold
+            return
+        if self.case is not None:
+            self._note = "a kill that is resumed keeps its scope"
             return
         found = narrowed(command_id, self._scope, self._choice, self.console_app.ledger)
         if isinstance(found, str):
@@ -176,6 +184,7 @@ class ArmScreen(DeskScreen):
         words = f"cancel {total}{doubt} order{'s' * (total != 1)} on {lines.plural(len(found), 'venue')}"
         narrow = scope_words(self._scope)
         words += "" if narrow == EVERYTHING else f": {narrow}"
+        words += "" if self.case is None else f", resumes {self.case.kill_id[:6]}"
         words += ", hold flat" if self._hold else ""
         left = Text.assemble(lines.mode_mark(app.desk), (" ARMED  ", "bold"), (words, "bold"))
         if guard is None or self.lapsed:

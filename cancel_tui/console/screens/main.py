@@ -119,6 +119,8 @@ class MainScreen(DeskScreen):
         grid = self.grid
         if command_id == "cancel":
             self._cancel()
+        elif command_id == "resume":
+            self.console_app.run_command("resume")
         elif command_id == "cancel_marked":
             self._cancel_several()
         elif command_id == "filter":

@@ -1,0 +1,41 @@
+"""Kills of earlier processes that have no end: what to say of them, and which one the command takes up."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cancel_tui.desk.decision import UnreadableError
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.unfinished import Unfinished, find
+
+
+class Unended:
+    """What was found when the console started; a case leaves once a kill of this desk has taken it up."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._cases: list[Unfinished] = []
+
+    async def look(self) -> list[Unfinished]:
+        """Read the journal beside the event loop; the cases, oldest first."""
+        path = self._desk.journal.path
+        if path is not None:
+            wall = self._desk.clock.wall()
+            self._cases = await asyncio.get_running_loop().run_in_executor(None, find, path.parent, wall)
+        return self._cases
+
+    def newest(self) -> Unfinished | str:
+        """The newest case that nobody has taken up, or why there is none that may be."""
+        taken = {
+            kill.about.get("resumes")
+            for kill in self._desk.kills
+            if kill.finished_wall is None or kill.verdict.value == "flat"
+        }
+        left = [one for one in self._cases if one.kill_id not in taken]
+        if not left:
+            return "no kill of an earlier start is without an end"
+        try:
+            left[-1].scope(), left[-1].places()
+        except UnreadableError as why:
+            return f"kill {left[-1].kill_id[:6]} cannot be resumed: {why}"
+        return left[-1]
