@@ -57,7 +57,7 @@ async def test_a_kill_without_an_end_is_said_and_finished_in_its_own_scope(tmp_p
         screen = await armed(here)
         await here.press("a")
         assert screen.scope.symbols == fold([symbol]), "its scope is fixed"
-        assert "resumes feedbe" in here.text()
+        assert "ARMED  resume feedbe: cancel" in here.text()
         assert here.kills == []
         await here.press(*"KILL", "enter")
         await here.until(lambda: isinstance(here.app.screen, BoardScreen))

@@ -184,7 +184,7 @@ class ArmScreen(DeskScreen):
         words = f"cancel {total}{doubt} order{'s' * (total != 1)} on {lines.plural(len(found), 'venue')}"
         narrow = scope_words(self._scope)
         words += "" if narrow == EVERYTHING else f": {narrow}"
-        words += "" if self.case is None else f", resumes {self.case.kill_id[:6]}"
+        words = words if self.case is None else f"resume {self.case.kill_id[:6]}: {words}"
         words += ", hold flat" if self._hold else ""
         left = Text.assemble(lines.mode_mark(app.desk), (" ARMED  ", "bold"), (words, "bold"))
         if guard is None or self.lapsed:
