@@ -167,15 +167,15 @@ class Endings(Cancelling):
         track.lost = True
         track.next_read = now + max(self.aim.settle, 0.2)
 
-    def took_finished(self, orders: Iterable[Order], now: float, wall: float) -> None:
-        """Finished orders of the scope that nobody has met: they ended since, on the venue's word."""
+    def took_finished(self, orders: Iterable[Order], why: str, now: float, wall: float) -> None:
+        """Finished orders of the scope that nobody has met, on the venue's word; `why` they are named."""
         for order in orders:
             if order.key not in self.tracks:
                 self._observe(order)
                 track = self._track(order.key, now)
                 track.end(order, now, wall)
                 track.read_back = True
-                track.message = "ended since the decision; found among the finished orders"
+                track.message = why
 
     def took_closed_part(self, orders: Iterable[Order], now: float, wall: float) -> None:
         """One page of finished orders arrived; more may follow."""

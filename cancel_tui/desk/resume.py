@@ -23,6 +23,10 @@ from cancel_tui.venues.base import ClosedQuery, TellsFinished
 _MARGIN = 3.0
 """Seconds by which venues round the time of an end, and by which clocks differ after they were compared."""
 _PAGES = 60
+_UNDATED = 500
+"""Finished orders that nothing dates: so many of the newest are named, because any of them may be meant."""
+_DATED_WORDS = "ended since the decision; found among the finished orders"
+_UNDATED_WORDS = "found among the finished orders; the venue does not say when it ended, it may be older"
 
 
 def plan_resume(
@@ -80,11 +84,13 @@ async def _look_back(run: VenueRun, venue: TellsFinished, since: float | None) -
     """Read what ended since the decision; orders of the scope among it belong to the report.
 
     That comes after the first complete list: an order that this list does not hold any more has ended
-    before, so that no order can slip through between the two.
+    before, so that no order can slip through between the two. Where the venue does not date its ends they
+    are named all the same, and said to be undated.
     """
     if since is None or not await run.once_listed():
         return
     queue: list[ClosedQuery] = list(venue.finished_since(since))
+    undated: list[Order] = []
     pages = 0
     while queue and pages < _PAGES:
         pages += 1
@@ -94,15 +100,15 @@ async def _look_back(run: VenueRun, venue: TellsFinished, since: float | None) -
             run.trail.note("look_back_failed", pages=pages)
             return
         offset = run.venue.clock_offset or 0.0
-        run.found_finished(
-            order for order in page.orders if _since(order, since + offset - _MARGIN) and _meant(run, order)
-        )
+        moment = since + offset - _MARGIN
+        over = [order for order in page.orders if order.status.terminal and _meant(run, order)]
+        run.found_finished((one for one in over if (one.updated_at or 0.0) >= moment), _DATED_WORDS)
+        undated += [one for one in over if one.updated_at is None]
         if page.next is not None:
             queue.insert(0, page.next)
-
-
-def _since(order: Order, moment: float) -> bool:
-    return order.status.terminal and order.updated_at is not None and order.updated_at >= moment
+    undated.sort(key=lambda one: -(one.created_at or 0.0))
+    run.found_finished(undated[:_UNDATED], _UNDATED_WORDS)
+    run.trail.note("looked_back", pages=pages, undated=len(undated), named=min(len(undated), _UNDATED))
 
 
 def _meant(run: VenueRun, order: Order) -> bool:

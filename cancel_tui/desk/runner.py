@@ -109,9 +109,9 @@ class VenueRun:
         self.trail.closed(outcome, port.numbers)
         return outcome.value if isinstance(outcome, Answered) else None
 
-    def found_finished(self, orders: Iterable[Order]) -> None:
-        """Orders of the scope that a look back found."""
-        self.engine.took_finished(orders, *self._now())
+    def found_finished(self, orders: Iterable[Order], why: str) -> None:
+        """Orders of the scope that a look back found, and how they come to be named."""
+        self.engine.took_finished(orders, why, *self._now())
         self.trail.scan()
         self.changed()
 

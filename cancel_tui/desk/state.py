@@ -147,7 +147,6 @@ class KillState(ABC):
         track.sighted = False
         track.requested_wall = requested_wall
         track.acknowledged_wall = requested_wall if acknowledged else None
-        track.message = "a process that is gone has touched it"
 
     @property
     def _lists_needed(self) -> bool:

@@ -130,6 +130,10 @@ async def test_a_kill_that_died_anywhere_is_finished_and_no_order_is_unaccounted
             assert listable(then) == {}
             ends = accounted(then, left, kill)
             truth = {(v.name, one["order_id"]): one for v in at.cluster.venues for one in v.endings()}
+            for track in kill.tracks():
+                if (track.key.venue, track.key.order_id) not in before:
+                    # Only a venue that does not date its ends can have brought it up, and that is said.
+                    assert "does not say when" in (track.message or ""), track
             for key in before:
                 assert key in ends, key
                 assert ends[key] == WORDS[truth[key]["state"]] or (key[0], ends[key]) == ("broker", "gone")
