@@ -106,21 +106,21 @@ async def test_a_halt_is_told_with_its_age_and_its_words_and_ends_by_itself(tmp_
 
 
 async def test_no_order_has_two_cancels_in_flight_whoever_sent_them(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99", alone=True, extra="timeout_seconds = 4\n") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra="timeout_seconds = 1\n") as at:
         slot = at.desk.slots[P99]
         await at.finish(at.desk.spawn(at.desk.list_venue(slot, Urgency.KILL, deep=False)))
         venue = at.cluster.named("p99")
         venue.faults.add("hang@cancel")
         order = next(iter(slot.book.orders()))
         one = at.desk.plan_kill(
-            Scope(keys=frozenset({order.key}), raw={}), by_id=True, known=[order], deadline=60.0
+            Scope(keys=frozenset({order.key}), raw={}), by_id=True, known=[order], deadline=30_000.0
         )
         single = at.desk.start(one, {})
         path = f"/{order.key.order_id}"
         await at.until(lambda: any(seen.endswith(path) for seen in venue.seen))
         assert order.side is not None
         sides = frozenset({order.side})
-        scoped = at.desk.plan_kill(Scope(sides=sides, raw={"side": [order.side.value]}), deadline=60.0)
+        scoped = at.desk.plan_kill(Scope(sides=sides, raw={"side": [order.side.value]}), deadline=30_000.0)
         task = at.desk.start(scoped, {})
         deletes = [seen for seen in venue.seen if seen.startswith("DELETE")]
         await at.until(lambda: len([s for s in venue.seen if s.startswith("DELETE")]) > len(deletes))

@@ -8,14 +8,22 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from cancel_tui.clock import SystemClock
+from cancel_tui.desk.actions import Aim
 from cancel_tui.desk.chain import Entry, read_journal
+from cancel_tui.desk.engine import Engine
+from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.story import document, kill_ids, order_stories, state_of
-from cancel_tui.desk.trail import PIECE
-from cancel_tui.orders import OrderKey, plain
+from cancel_tui.desk.trail import PIECE, Trail
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, VenueName, plain
+from cancel_tui.redaction import HIDDEN, Secret
 from cancel_tui.scope import Scope
+from cancel_tui.text import VenueText
+from cancel_tui.venues.base import Capabilities, ClosedPage, PartList
+from cancel_tui.venues.outcome import Answered, Reason, Refused, Unanswered
 from tests.desk.drive import Stage, stage
 
 
@@ -99,7 +107,8 @@ async def test_an_orders_account_is_part_of_its_story(tmp_path: Path) -> None:
 
 async def test_the_preview_the_hold_and_the_choice_are_in_the_record(tmp_path: Path) -> None:
     async with stage(tmp_path, 20, only="p99") as at:
-        key = OrderKey(at.desk.slots.keys().__iter__().__next__(), None, *_first(at))
+        first = min(one["order_id"] for one in at.cluster.live()["p99"])
+        key = OrderKey(VenueName("p99"), None, Family.ORDER, OrderId(first))
         seen = [VenuePreview("p99", 1, 1, 0, 0, native=False, seconds=2.0)]
         scope = Scope(keys=frozenset({key}), raw={})
         kill = at.desk.plan_kill(scope, hold=inf, previews=seen)
@@ -114,12 +123,6 @@ async def test_the_preview_the_hold_and_the_choice_are_in_the_record(tmp_path: P
     assert [one["kind"] for one in found["holds"]] == ["release"]
     assert [one["order"] for one in found["orders"]] == [key.shown_id]
     assert found["scope"]["order_id"] == [key.shown_id]
-
-
-def _first(at: Stage) -> Any:
-    from cancel_tui.orders import Family, OrderId
-
-    return Family.ORDER, OrderId(min(one["order_id"] for one in at.cluster.live()["p99"]))
 
 
 async def test_a_kill_that_was_cut_off_anywhere_can_be_told_and_claims_no_more_than_it_knew(
@@ -139,6 +142,29 @@ async def test_a_kill_that_was_cut_off_anywhere_can_be_told_and_claims_no_more_t
             else:
                 assert order["outcome"] in ("open", "unknown")
                 assert order["settled_at"] is None
+
+
+async def test_no_secret_is_in_an_export_even_where_a_venue_echoes_it(tmp_path: Path) -> None:
+    canary = "canary0123456789abcdefcanary9876543210"
+    Secret(canary)
+    journal = Journal(tmp_path / "journal", SystemClock())
+    key = OrderKey(VenueName("p99"), None, Family.ORDER, OrderId("7"))
+    engine = Engine(VenueName("p99"), Capabilities(), Aim(Scope(keys=frozenset({key}), raw={})), 0.0)
+    trail = Trail(journal, SystemClock(), "k1", engine)
+    journal.note("kill_begin", kill="k1", reason=f"my key is {canary}")
+    echo = Order(key=key, symbol=VenueText(canary), venue_status=VenueText(f"<{canary}>"))
+    trail.cancel(key, Refused(Reason.ORDER, VenueText(f"bad signature {canary}")), [1])
+    trail.read(key, Answered(echo), [2])
+    engine.tracks[key].describe(echo)
+    trail.listed({canary: Answered(PartList((echo,), note=canary))}, {})
+    trail.native(canary, Unanswered(f"reset {canary}"), [3])
+    trail.closed(Answered(ClosedPage((echo,))), [4])
+    trail.describe()
+    await asyncio.to_thread(journal.close, 5)
+    entries = list(read_journal(tmp_path / "journal"))
+    text = json.dumps(document(entries, "k1"))
+    assert canary not in text
+    assert text.count(HIDDEN) > 8
 
 
 def test_states_follow_the_last_word() -> None:
