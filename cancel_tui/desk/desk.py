@@ -420,7 +420,12 @@ class Desk:
             if kill.finished_wall is not None:
                 continue
             run = kill.runs.get(key.venue)
-            track = run.engine.tracks.get(key) if run else None
+            if run is None:
+                # Its venue is being opened, or the decision is on its way to the disk.
+                if key in (kill.scope.keys or ()) and key.venue not in kill.locked:
+                    return True
+                continue
+            track = run.engine.tracks.get(key)
             if track is not None and not track.stage.settled:
                 return True
         return False

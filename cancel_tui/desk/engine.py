@@ -100,9 +100,14 @@ class Engine(Listing):
             if self.expired(now):
                 self._renew(now)
 
+    def stop(self, now: float) -> None:
+        """Start no new cancel any more, whatever shows later."""
+        self.stopped = True
+        self.deadline = min(self.deadline, now)
+
     def _renew(self, now: float) -> None:
-        """As much time again as there was at the start."""
-        self.deadline = now + (self.aim.deadline - self.started)
+        """As much time again as there was at the start; none for cancels after a stop."""
+        self.deadline = now if self.stopped else now + (self.aim.deadline - self.started)
         self._final_begun = None
         self._final_listed = False
         self._final_read.clear()

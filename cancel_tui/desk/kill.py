@@ -67,6 +67,9 @@ class Kill:
     """Orders that contradicted a flat, or a proven end, after it had been said."""
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]] = asyncio.create_task
     """Starts what must outlive every screen; the desk's own."""
+    _held: bool | None = None
+    """What was asked last, for venues that are opened later: to hold, to let go, or neither."""
+    _stopped_at: float | None = None
     _at_work: list[asyncio.Task[None]] = field(default_factory=list)
     _reopenings: dict[VenueName, int] = field(default_factory=dict)
     _desk: tuple[Clock, Journal] | None = None
@@ -158,9 +161,19 @@ class Kill:
                 self.locked[name] = found
                 self._changed()
                 return
+            self._pass_on(found)
             self.runs[name] = found
         self.runs[name].changed = self._changed
         await self.runs[name].run()
+
+    def _pass_on(self, run: VenueRun) -> None:
+        """A venue that was opened late is told what was asked meanwhile."""
+        if self._held and self._desk is not None:
+            run.engine.keep_holding(self.scope, self._desk[0].monotonic(), again=False)
+        elif self._held is False:
+            run.release()
+        if self._stopped_at is not None:
+            run.stop(self._stopped_at)
 
     def _changed(self) -> None:
         self.revision += 1
@@ -181,6 +194,7 @@ class Kill:
         """Go on sweeping until released, on every venue: one that has come to its end is watched again."""
         if self.by_id:
             return
+        self._held = True
         if self._desk is None:
             return
         now = self._desk[0].monotonic()
@@ -192,11 +206,13 @@ class Kill:
 
     def release(self) -> None:
         """End the hold on every venue."""
+        self._held = False
         for run in self.runs.values():
             run.release()
 
     def stop(self, now: float) -> None:
         """Start no new cancel from this moment on."""
+        self._stopped_at = now
         for run in self.runs.values():
             run.stop(now)
 

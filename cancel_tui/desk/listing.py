@@ -157,7 +157,8 @@ class Listing(Endings):
         if track is None:
             track = self.tracks[order.key] = Track(order.key, since=now)
             track.newcomer = self.complete_passes > 0
-            if self.first_flat_at is not None and self.flat_at is None and self.expired(now):
+            again = self.first_flat_at is not None and self.flat_at is None and not self.stopped
+            if again and self.expired(now):
                 self.deadline = now + (self.aim.deadline - self.started)
         if track.stage.settled:
             self._ghost(track, order, begun, now)

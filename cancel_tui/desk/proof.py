@@ -37,6 +37,9 @@ class Proof:
     """Past parts → when the last complete reading without an order in scope was begun."""
     streak: list[float] = field(default_factory=list)
     """When each of the consecutive complete empty passes was begun."""
+    spread: dict[float, float] = field(default_factory=dict)
+    """Such a pass → when the last of its parts was begun: what is missing from that part for less than
+    `settle` seconds must show in the next pass."""
 
     def remember(self, part_ids: Iterable[str]) -> None:
         """Past parts that this process has once read complete and empty of the scope."""
@@ -84,6 +87,10 @@ class Proof:
         else:
             self.streak = [one for one in self.streak if one > last_cancel]
             self.streak.append(begun)
+            now_parts = {part.id for part in all_parts if not part.past}
+            latest = [reading.begun for name, reading in readings.items() if name in now_parts]
+            self.spread = {one: self.spread.get(one, one) for one in self.streak}
+            self.spread[begun] = max([begun, *latest])
         return empty
 
     def _empty(self, part: Part, reading: PartReading | None, last_cancel: float) -> bool:
@@ -94,9 +101,12 @@ class Proof:
     def flat(self, last_cancel: float) -> bool:
         """Whether two passes of the streak are far enough apart and late enough."""
         late = [begun for begun in self.streak if begun > last_cancel]
-        return len(late) >= 2 and late[-1] - late[0] >= self.settle - 1e-6
+        return len(late) >= 2 and late[-1] - self._spread(late[0]) >= self.settle - 1e-6
 
     def next_pass(self, last_cancel: float) -> float | None:
         """When the pass that could complete the proof may begin; None while no empty pass counts."""
         late = [begun for begun in self.streak if begun > last_cancel]
-        return late[0] + self.settle + _MARGIN if late else None
+        return self._spread(late[0]) + self.settle + _MARGIN if late else None
+
+    def _spread(self, begun: float) -> float:
+        return self.spread.get(begun, begun)

@@ -117,7 +117,7 @@ class VenueRun:
 
     def stop(self, now: float) -> None:
         """Start no new cancel from this moment on; one that waits for its turn does not leave any more."""
-        self.engine.deadline = min(self.engine.deadline, now)
+        self.engine.stop(now)
         self.lane.wake()
         self._nudge.set()
 

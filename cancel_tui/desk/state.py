@@ -88,6 +88,8 @@ class KillState(ABC):
         self.proof = Proof(self.aim.settle)
         self.deadline = self.aim.deadline
         self.hold = self.aim.hold
+        self.stopped = False
+        """Whether it was told to start no new cancel: then no later list gives it new time."""
         self.parts: tuple[Part, ...] = ()
         self.last_cancel = -inf
         self.flat_at: float | None = None

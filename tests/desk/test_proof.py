@@ -46,6 +46,22 @@ def test_two_lists_too_close_are_not() -> None:
     assert proof.flat(-inf)
 
 
+def test_the_second_list_begins_long_enough_after_the_last_part_of_the_first() -> None:
+    proof = Proof(1.0)
+    other = Part("account:b")
+
+    def both(first: float, second: float) -> None:
+        proof.absorb([NEWEST, other], first, {NEWEST.id: reading(first), other.id: reading(second)}, -inf)
+
+    both(10.0, 10.4)
+    assert proof.next_pass(-inf) == pytest.approx(11.4, abs=0.1)
+    # What was missing from the second part from 10.4 to 11.3, for less than a second, is in neither list.
+    both(11.0, 11.3)
+    assert not proof.flat(-inf)
+    both(11.4, 11.4)
+    assert proof.flat(-inf)
+
+
 @pytest.mark.parametrize("spoiled", [{"scoped": True}, {"complete": False}])
 def test_a_list_between_that_is_not_empty_or_not_whole_starts_over(spoiled: dict[str, bool]) -> None:
     proof = Proof(1.0)
