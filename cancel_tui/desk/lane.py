@@ -229,7 +229,7 @@ class Lane:
             ticket = await self.admit(call, urgency, until)
         except TooLateError:
             return NotSent("the deadline passed while it waited for its budget", late=True)
-        mark = Mark(written=lambda: begin(call))
+        mark = Mark(written=lambda: begin(call), wanted=lambda: self.now() < until())
         raw: Raw = NotSent("the request could not be built")
         number = next(self._numbers)
         if numbers is not None:

@@ -48,6 +48,9 @@ class Mark:
     """Whether the write began."""
     written: Callable[[], None] | None = None
     """Called at that moment."""
+    wanted: Callable[[], bool] | None = None
+    """Asked right before the write, where waiting for a connection may have taken long: no, and nothing
+    leaves."""
 
     def write(self) -> None:
         """The write begins now."""

@@ -150,6 +150,8 @@ class Wire:
             if isinstance(found, NotSent):
                 return found
             line = found
+            if mark.wanted is not None and not mark.wanted():
+                return NotSent("its time was over before a connection was free", late=True)
             return await line.begin(message.method, wire, deadline, mark)
         finally:
             if line is not None:

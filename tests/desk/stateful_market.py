@@ -103,7 +103,7 @@ class Temper:
         budgets: dict[CallClass, Budget] = {}
         if self.tight:
             budgets = {
-                CallClass.CANCEL: Budget(3, 1.0),
+                CallClass.CANCEL: Budget(2, 3.0),
                 CallClass.LIST: Budget(6, 2.0),
                 CallClass.STATUS: Budget(4, 1.0),
                 CallClass.CLOSED: Budget(4, 2.0),
@@ -116,7 +116,7 @@ class Temper:
             closed_page=PAGE if self.closed else None,
             budgets=budgets,
             connections=self.connections,
-            timeout_seconds=3.0,
+            timeout_seconds=5.0,
             lacks=frozenset({"exchange"} if self.accounts else {"account", "exchange"}),
         )
 
@@ -216,6 +216,8 @@ class Market:
         self.random = random.Random(self.temper.seed)
         self.capabilities = self.temper.capabilities
         self.throttled_at = -1e9
+        self.fine_since = 0.0
+        """Since when nothing has been wrong here."""
 
     @property
     def now(self) -> float:
@@ -285,9 +287,15 @@ class Market:
         if truth.status.terminal:
             truth.haunts = True
 
+    def change(self, mood: Mood, chance: float = 1.0) -> None:
+        """Another mood."""
+        if mood is Mood.FINE and self.mood is not Mood.FINE:
+            self.fine_since = self.now
+        self.mood, self.chance = mood, chance
+
     def heal(self) -> None:
         """Nothing goes wrong any more."""
-        self.mood = Mood.FINE
+        self.change(Mood.FINE)
         for truth in self.truths.values():
             truth.haunts = False
             truth.hidden_until = min(truth.hidden_until, self.now)

@@ -111,6 +111,8 @@ class ModelWire:
             await clock.sleep(0.01)
             return NotSent("the connection was refused")
         asked.dialling = False
+        if mark.wanted is not None and not mark.wanted():
+            return NotSent("its time was over", late=True)
         mark.write()
         asked.left = clock.monotonic()
         market.departures.append(asked)

@@ -12,7 +12,7 @@ from cancel_tui.desk.kill import Kill
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 from tests.desk.stateful_floor import Floor
-from tests.desk.stateful_market import Market, Temper
+from tests.desk.stateful_market import Market, Mood, Temper
 
 EVERYTHING = Scope(raw={})
 MakeFloor = Callable[..., Floor]
@@ -120,3 +120,21 @@ def test_after_a_stop_no_newcomer_and_no_withdrawn_flat_starts_a_cancel(floor: M
     at.pass_time(60.0)
     assert not cancels(at, since=stopped)
     assert verdict(kill) is Verdict.NOT_FLAT
+
+
+def test_a_cancel_that_waits_for_a_connection_does_not_leave_after_the_stop(floor: MakeFloor) -> None:
+    at = floor(Temper(connections=1), 2)
+    at.open(watching=True)
+    at.pass_time(1.0)
+    first, second = venue(at).truths
+    venue(at).change(Mood.HANG)
+    at.press(frozenset({first}))
+    at.pass_time(0.5)
+    waiting = at.press(frozenset({second}))
+    at.pass_time(0.5)
+    assert waiting is not None
+    at.stop(at.judge.deeds[waiting.kill_id])
+    at.finish(waiting)
+    left = [one for one in venue(at).log if one.call is CallClass.CANCEL and one.left is not None]
+    assert first in {one.key for one in left}
+    assert waiting.kill_id not in {one.kill for one in left}

@@ -46,6 +46,26 @@ async def test_no_free_slot_means_not_sent() -> None:
     assert server.targets == [b"/1"]
 
 
+async def test_what_is_no_longer_wanted_when_a_slot_is_free_does_not_leave() -> None:
+    wanted = [True]
+    mark = Mark(wanted=lambda: wanted[0])
+    async with served(hold, slots=1) as (server, wire):
+        first = asyncio.create_task(wire.exchange(delete("/1"), 5.0))
+        await until(lambda: server.targets == [b"/1"])
+        second = asyncio.create_task(wire.exchange(delete("/2"), 5.0, mark))
+        await asyncio.sleep(0)
+        wanted[0] = False
+        server.go.set()
+        assert isinstance(await first, Reply)
+        raw = await second
+        assert isinstance(raw, NotSent)
+        assert raw.late
+        assert not mark.sent
+        assert wire.free == 1
+        await answered(wire, "/3")
+    assert server.targets == [b"/1", b"/3"]
+
+
 async def test_a_waiter_gets_the_next_free_slot_and_its_own_answer() -> None:
     async with served(slots=2) as (server, wire):
         await asyncio.gather(*(answered(wire, f"/{number}") for number in range(50)))
