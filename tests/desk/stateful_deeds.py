@@ -43,8 +43,8 @@ def whole(scope: Scope) -> bool:
 class Said:
     """What a venue has told one kill of one order."""
 
-    ends: list[tuple[float, Order]] = field(default_factory=list)
-    """Terminal words, with the time at which they came."""
+    ends: list[tuple[float, float, Order]] = field(default_factory=list)
+    """Terminal words, with the times at which they came and at which they were asked for."""
     live_begun: float = -inf
     """When the newest request that showed it live was sent."""
     lives_after_end: int = 0
@@ -76,6 +76,9 @@ class Deed:
     """Orders that contradicted what had been said, by venue."""
     flat_wall: dict[str, float] = field(default_factory=dict)
     """When each venue was called flat the last time, wall seconds."""
+    flat_mono: dict[str, float] = field(default_factory=dict)
+    """The same, monotonic."""
+    held_at: float = -inf
     before: dict[str, float] = field(default_factory=dict)
     """Where it started again for what was there before its flat: that moment."""
     was_flat: set[str] = field(default_factory=set)

@@ -104,7 +104,7 @@ class Floor:
         """Let time pass until these kills are over."""
         self.pass_time(seconds, lambda: all(kill.finished_wall is not None for kill in kills))
         left = [self.judge.deeds[kill.kill_id] for kill in kills if kill.finished_wall is None]
-        self.judge.claim(not left, "a kill has no end", *map(self.judge.explain, left))
+        self.judge.claim(not left, "a kill has no end", *left)
 
     # ------------------------------------------------------------------ operators
 
@@ -140,7 +140,7 @@ class Floor:
 
     def hold(self, deed: Deed) -> None:
         """Go on after flat, until released."""
-        deed.held = True
+        deed.held, deed.held_at = True, self.now
         deed.before.clear()
         self.act(deed.kill.hold)
 
@@ -165,10 +165,10 @@ class Floor:
         last = self.start(Scope(raw={}))
         self.finish(last, seconds=200.0)
         deed = self.judge.deeds[last.kill_id]
-        self.judge.claim(last.verdict is Verdict.FLAT, "not flat at the end", self.judge.explain(deed))
+        self.judge.claim(last.verdict is Verdict.FLAT, "not flat at the end", deed)
         for market in self.markets.values():
             left = [truth for truth in market.live() if not truth.hidden_long]
-            self.judge.claim(not left, "live at the end", *left, self.judge.explain(deed))
+            self.judge.claim(not left, "live at the end", *left, deed)
         polls: Sequence[Any] = list(self.desk._polls.values())
         self.judge.claim(not any(one.done() for one in polls), "a venue is not polled any more")
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from math import inf
 
-from cancel_tui.cancels import Ending
+from cancel_tui.cancels import Ending, Stage
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import OrderStatus
+from cancel_tui.orders import OrderKey, OrderStatus
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 from cancel_tui.venues.outcome import Answered, NotSent, Unanswered, Unauthorised
 from tests.desk.stateful_deeds import Deed, line, means, told, whole
-from tests.desk.stateful_market import SETTLE, Asked, Market, Truth
+from tests.desk.stateful_market import SETTLE, Asked, Market, Mood, Truth
 
 CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
 LOOKS = (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED)
@@ -27,6 +27,10 @@ MARGIN = 0.1
 """Seconds by which a desk's own margins may keep a unit of budget longer than its window."""
 READ_BACK = 25.0
 """Seconds within which an order whose cancel was not answered is asked for, whatever the trouble."""
+NOTICED = 20.0
+"""Seconds within which a kill that holds has noticed a new order in its scope."""
+LISTS_LAG = 6.0
+"""Seconds past a flat in which a list may be late without contradicting it."""
 LAST_LOOK = 60.0
 """Seconds past its deadline in which a kill without a hold comes to its end, whatever the trouble."""
 ENDED = {
@@ -50,6 +54,8 @@ class Judge:
         self.deeds: dict[str, Deed] = {}
         self.newest: dict[tuple[str, str], Asked] = {}
         """The complete list of a part that was sent last, whoever got it."""
+        self.taken: set[OrderKey] = set()
+        """Orders of which a venue has said, in whatever words, that it is cancelling them, or would."""
         self.withdrawn = 0
         self._stamp: tuple[int, ...] = ()
 
@@ -59,9 +65,10 @@ class Judge:
         return self.desk.clock.monotonic()
 
     def claim(self, holds: object, *what: object) -> None:
-        """A promise."""
+        """A promise; `what` is said where it is broken."""
         if not holds:
-            raise Broken(f"{self.now:.3f}: " + " ".join(str(one) for one in what))
+            words = (self.explain(one) if isinstance(one, Deed) else str(one) for one in what)
+            raise Broken(f"{self.now:.3f}: " + " ".join(words))
 
     def look(self) -> None:
         """Everything that can be said of this moment."""
@@ -76,6 +83,8 @@ class Judge:
             for asked in market.open.values():
                 if asked.left is None:
                     self._waits(market, asked)
+        for deed in self.deeds.values():
+            self._watches(deed)
         stamp = (self.desk.revision, int(self.now), *(len(one.log) for one in self.markets.values()))
         if stamp == self._stamp:
             return
@@ -180,6 +189,9 @@ class Judge:
             newest = self.newest.get((market.name, part))
             if newest is None or (newest.left or 0.0) <= (asked.left or 0.0):
                 self.newest[market.name, part] = asked
+                if asked.kill is None:
+                    self._contradicts(market, asked)
+        self.taken |= {one.key for one in told(asked) if one.status is OrderStatus.PENDING_CANCEL}
         deed = self.deeds.get(asked.kill or "")
         if deed is None:
             return
@@ -196,10 +208,14 @@ class Judge:
                     said.lost_at = None
         if part is not None:
             deed.lists.setdefault((market.name, part), []).append(asked)
+        if isinstance(asked.outcome, Answered) and asked.call in CANCELS:
+            named = [asked.key] if asked.key is not None else list(market.truths)
+            for key in named:
+                self.taken.add(key)
         for order in told(asked):
             said = deed.of(order.key)
             if order.status.terminal:
-                said.ends.append((ended, order))
+                said.ends.append((ended, left or 0.0, order))
                 said.lives_after_end = 0
             elif left is not None and asked.call in LOOKS:
                 said.live_begun = max(said.live_begun, left)
@@ -221,28 +237,58 @@ class Judge:
         deed.over = kill.finished_wall is not None
         if not deed.over and not deed.held:
             late = self.now - min(deed.deadline, max(deed.stopped, deed.deadline - deed.seconds))
-            self.claim(late < LAST_LOOK, "a kill does not come to its end", self.explain(deed))
+            self.claim(late < LAST_LOOK, "a kill does not come to its end", deed)
         for result in kill.results():
             if result.verdict is Verdict.FLAT:
                 self._flat(deed, self.markets[result.venue])
                 if result.venue not in deed.was_flat:
                     deed.was_flat.add(result.venue)
                     deed.flat_wall[result.venue] = self.desk.clock.wall()
+                    deed.flat_mono[result.venue] = self.now
             elif result.venue in deed.was_flat:
                 deed.was_flat.discard(result.venue)
                 self.withdrawn += 1
         for track in kill.tracks():
             self._track(deed, track, self.markets[track.key.venue])
 
+    def _watches(self, deed: Deed) -> None:
+        """A kill that holds knows of every order in scope soon, where nothing is wrong with the venue."""
+        if not deed.held or deed.over or self.now > deed.stopped:
+            return
+        for name, run in deed.kill.runs.items():
+            market = self.markets[name]
+            if market.mood is not Mood.FINE or self.now - market.fine_since < NOTICED or run.over:
+                continue
+            if self.now - max(deed.started, deed.held_at, market.throttled_at + 30.0) < NOTICED:
+                continue
+            for truth in market.live():
+                seen = truth.key in run.engine.tracks or truth.hidden_long
+                late = self.now - max(truth.live_since, truth.hidden_until) > NOTICED
+                mine = means(deed.scope(market), truth, market)
+                self.claim(seen or not late or not mine, "held, and not noticed:", truth, deed)
+
+    def _contradicts(self, market: Market, asked: Asked) -> None:
+        """A later list shows what a kill that is over has called over: that is withdrawn."""
+        for deed in self.deeds.values():
+            flat = deed.flat_mono.get(market.name)
+            if not deed.over or market.name not in deed.was_flat or flat is None:
+                continue
+            if (asked.left or 0.0) <= flat + LISTS_LAG or not isinstance(asked.outcome, Answered):
+                continue
+            tracked = {track.key for track in deed.kill.tracks()}
+            back = {row.key for row in asked.outcome.value.orders} & tracked
+            told_so = deed.kill.withdrawn.get(market.name, set())
+            self.claim(back <= told_so, "a flat stands against a later list:", back, deed)
+
     def _track(self, deed: Deed, track: Track, market: Market) -> None:
         truth, said, shown = market.truths[track.key], deed.of(track.key), track.outcome
         if shown in ENDED:
-            words = [order for _, order in said.ends if order.status is ENDED[shown]]
+            words = [order for _, _, order in said.ends if order.status is ENDED[shown]]
             self.claim(words, "shown as", shown, "without the venue's word:", track, truth)
             amounts = [order.filled for order in words]
             self.claim(track.filled in amounts, "filled", track.filled, "and the venue said", amounts)
             self.claim(said.lives_after_end < 6, "lives, is shown as over:", track.key, said.lives_after_end)
-            if said.ends[-1][0] >= truth.live_since and truth.status.terminal:
+            if said.ends[-1][1] >= truth.live_since and truth.status.terminal:
                 same = (ENDED[shown], track.filled) == (truth.status, truth.filled)
                 self.claim(same, "shown as", shown, track.filled, "in truth", truth)
         elif shown is Ending.GONE:
@@ -253,10 +299,17 @@ class Judge:
                 said.live_begun >= said.cancel_ended,
                 "shown as open on evidence from before its cancel:", track.key, said,
             )  # fmt: skip
+        accepted = track.stage is Stage.ACCEPTED
+        self.claim(
+            track.key in self.taken or not accepted,
+            "shown as accepted without the word:",
+            track.key,
+            deed,
+        )
         run = deed.kill.runs.get(track.key.venue)
         if said.lost_at is not None and run is not None and not run.over and not self._denied(deed, market):
             since = self.now - said.lost_at
-            self.claim(since < READ_BACK, "not answered, and not read back:", track.key, self.explain(deed))
+            self.claim(since < READ_BACK, "not answered, and not read back:", track.key, deed)
 
     def _denied(self, deed: Deed, market: Market) -> bool:
         last = [one for one in market.log[-40:] if one.kill == deed.kill.kill_id and one.outcome is not None]
@@ -289,7 +342,7 @@ class Judge:
             if not means(scope, truth, market) or truth.hidden_long:
                 continue
             known = truth.live_since < self._second_list(deed, market, truth)
-            self.claim(not known, "FLAT, and it lives:", truth, self.explain(deed))
+            self.claim(not known, "FLAT, and it lives:", truth, deed)
 
     def _proven(self, deed: Deed, market: Market, part: str, last_cancel: float) -> None:
         scope = deed.scope(market)
@@ -316,7 +369,7 @@ class Judge:
             not self._scoped(scope, late[-1], market),
             "FLAT against the last list of",
             part,
-            self.explain(deed),
+            deed,
         )
 
     @staticmethod

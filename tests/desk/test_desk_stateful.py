@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import Side
 from cancel_tui.scope import Scope, fold
 from tests.desk.stateful_deeds import Deed
@@ -67,8 +68,13 @@ class DeskMachine(RuleBasedStateMachine):
     def _market(self, pick: int) -> Market:
         return list(self.at.markets.values())[pick % len(self.at.markets)]
 
-    def _truth(self, pick: int) -> tuple[Market, Truth] | None:
-        found = [(market, truth) for market in self.at.markets.values() for truth in market.truths.values()]
+    def _truth(self, pick: int, *, over: bool = False) -> tuple[Market, Truth] | None:
+        found = [
+            (market, truth)
+            for market in self.at.markets.values()
+            for truth in market.truths.values()
+            if truth.status.terminal is over
+        ]
         return found[pick % len(found)] if found else None
 
     # ------------------------------------------------------------------ time
@@ -99,12 +105,12 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def a_restart_brings_an_order_back(self, pick: int) -> None:
-        if found := self._truth(pick):
+        if found := self._truth(pick, over=True):
             found[0].restart(found[1])
 
     @rule(pick=picks)
     def a_list_holds_on_to_an_order_that_is_over(self, pick: int) -> None:
-        if found := self._truth(pick):
+        if found := self._truth(pick, over=True):
             found[0].haunt(found[1])
 
     @rule(pick=picks, seconds=st.sampled_from([0.7, 0.7, 4.0]))
@@ -114,12 +120,11 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, mood=st.sampled_from(list(Mood)), chance=st.sampled_from([0.3, 0.7, 1.0]))
     def a_venue_changes_its_mood(self, pick: int, mood: Mood, chance: float) -> None:
-        market = self._market(pick)
-        market.mood, market.chance = mood, chance
+        self._market(pick).change(mood, chance)
 
     @rule(pick=picks)
     def a_venue_recovers(self, pick: int) -> None:
-        self._market(pick).mood = Mood.FINE
+        self._market(pick).change(Mood.FINE)
 
     # ------------------------------------------------------------------ operators
 
@@ -145,9 +150,13 @@ class DeskMachine(RuleBasedStateMachine):
         narrow=st.sampled_from(["", "", "side", "symbol", "account", "older", "keep", "venue", "marked"]),
         hold=st.sampled_from([0.0, 0.0, 5.0, inf]),
         deadline=st.sampled_from([DEADLINE, DEADLINE, 4.0]),
+        stop_after=st.sampled_from([None, None, 0.0, 0.2, 1.0]),
     )
-    def a_kill(self, pick: int, narrow: str, hold: float, deadline: float) -> None:
-        self.at.start(self._scope(narrow, pick), hold=hold, deadline=deadline)
+    def a_kill(self, pick: int, narrow: str, hold: float, deadline: float, stop_after: float | None) -> None:
+        kill = self.at.start(self._scope(narrow, pick), hold=hold, deadline=deadline)
+        if stop_after is not None:
+            self.at.pass_time(stop_after)
+            self.at.stop(self.at.judge.deeds[kill.kill_id])
 
     def _scope(self, narrow: str, pick: int) -> Scope:
         if narrow == "side":
@@ -173,6 +182,12 @@ class DeskMachine(RuleBasedStateMachine):
     def _deed(self, pick: int) -> Deed | None:
         running = self.at.running()
         return running[pick % len(running)] if running else None
+
+    @rule(pick=picks, deep=st.booleans())
+    def a_list_is_asked_for(self, pick: int, deep: bool) -> None:
+        slot = self.at.desk.slots[self._market(pick).name]
+        work = self.at.desk.list_venue(slot, Urgency.POLL, deep=deep)
+        self.at.act(self.at.desk.spawn, work)
 
     @rule(pick=picks)
     def a_hold(self, pick: int) -> None:
