@@ -19,6 +19,7 @@ from tests.system.shell import LIMIT, Done, Floor, practice
 ORDERS = 40
 RESTARTS = 200
 """Deaths in the long mode, over ten lots."""
+DECIDED = b'"kind":"kill_begin"'
 WORDS = {"cancelled": "canceled", "filled": "filled", "expired": "expired", "rejected": "rejected"}
 
 
@@ -42,12 +43,17 @@ def files(floor: Floor) -> list[Path]:
     return sorted((floor.shell.data / "journal").glob("*.jsonl"))
 
 
-def kill_9(floor: Floor, seconds: float, *arguments: str) -> float | None:
-    """Start a kill and end it that long after its first record; how long it ran, None if it was faster."""
+def stands(floor: Floor, word: bytes) -> bool:
+    """Whether the journal holds it."""
+    return any(word in path.read_bytes() for path in files(floor))
+
+
+def kill_9(floor: Floor, seconds: float, *arguments: str, after: bytes = DECIDED) -> float | None:
+    """Start a kill and end it that long after a word stands in its journal; None if it was faster."""
     process = floor.shell.start("kill", "--yes", "--json", *arguments)
     until = time.monotonic() + LIMIT
-    while not files(floor):
-        assert process.poll() is None or files(floor), process.communicate()
+    while not stands(floor, after):
+        assert process.poll() is None or stands(floor, after), process.communicate()
         assert time.monotonic() < until
         time.sleep(0.001)
     begun = time.monotonic()
@@ -135,7 +141,7 @@ def test_a_cancel_of_named_orders_is_resumed_for_those_alone(floor: Floor) -> No
     wanted = sorted(order_id for name, order_id in before if name == "cs-spot")[:3]
     process = floor.shell.start("cancel", "cs-spot", *wanted)
     until = time.monotonic() + LIMIT
-    while not any(b'"kind":"request"' in path.read_bytes() for path in files(floor)):
+    while not stands(floor, b'"kind":"request"'):
         assert time.monotonic() < until
         time.sleep(0.001)
     process.kill()
@@ -164,14 +170,14 @@ def survive(home: Path, moment: float, seed: int) -> tuple[bool, int]:
     options = ("--orders", str(ORDERS), "--latency", "4", "--seed", str(seed))
     with practice(home, *options) as floor:
         before = listable(floor)
-        if kill_9(floor, moment) is None:
+        if kill_9(floor, moment, after=b"") is None:
             return False, 0
         records = sum(path.read_bytes().count(b"\n") for path in files(floor))
-        if not any(b'"kind":"kill_begin"' in path.read_bytes() for path in files(floor)):
+        if not stands(floor, DECIDED):
             # It died before the decision was on record: then nothing had left, and nothing is claimed.
             assert listable(floor).keys() == before.keys()
             return True, records
-        if any(b'"kind":"kill_end"' in path.read_bytes() for path in files(floor)):
+        if stands(floor, b'"kind":"kill_end"'):
             return False, records
         account(floor, before)
         return True, records
