@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cancel_tui.clock import ManualClock, SystemClock
+from cancel_tui.desk import chain
 from cancel_tui.desk.chain import CLOSED, NEWEST, OPENED, read_journal, verify_journal
 from cancel_tui.desk.journal import LONGEST_WAIT, Journal
 from cancel_tui.desk.process import alive
@@ -284,6 +285,30 @@ def test_only_the_newest_files_are_named_and_the_chain_of_anchors_reaches_the_ol
     assert paths[0] is not None
     paths[0].unlink()
     assert [fault.file for fault in verify_journal(folder)[1]] == [paths[0].name]
+
+
+def test_a_file_that_grew_while_it_was_being_verified_was_not_cut(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder, SystemClock())
+    asyncio.run(journal.record("early"))
+    real, grown = chain._chain, False
+
+    def meanwhile(path: Path) -> chain._Chain:
+        nonlocal grown
+        found = real(path)
+        if not grown:
+            grown = True
+            journal.note("late")
+            journal.close(5)
+            written(folder, 1)
+        return found
+
+    monkeypatch.setattr(chain, "_chain", meanwhile)
+    names = sorted(folder.glob("*.jsonl"))
+    stale = {path.name: chain._chain(path) for path in names}
+    fresh = {path.name: real(path) for path in folder.glob("*.jsonl") if path not in names}
+    assert chain._disanchored(folder, stale | fresh) == []
 
 
 def killed(folder: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from decimal import Decimal
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.story import document, kill_ids, order_stories, state_of
 from cancel_tui.desk.trail import PIECE, Trail
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, VenueName, plain
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, VenueName, plain
 from cancel_tui.redaction import HIDDEN, Secret
 from cancel_tui.scope import Scope
 from cancel_tui.text import VenueText
@@ -94,6 +96,24 @@ async def test_a_list_is_told_as_what_is_new_in_it_and_bounded(tmp_path: Path) -
     mentions = sum(len(group["orders"]) for one in lists for group in one.get("changed", []))
     assert mentions <= 3 * len(kill.tracks()), "an order that stays is not told again"
     assert max(len(json.dumps(record)) for _, record in entries) < 200 * PIECE
+
+
+async def test_a_list_that_shows_the_same_again_tells_only_that(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", SystemClock())
+    key = OrderKey(VenueName("p99"), None, Family.ORDER, OrderId("7"))
+    engine = Engine(VenueName("p99"), Capabilities(), Aim(Scope(keys=frozenset({key}), raw={})), 0.0)
+    trail = Trail(journal, SystemClock(), "k1", engine)
+    order = Order(key=key, symbol=VenueText("S"), status=OrderStatus.OPEN)
+    part = replace(order, status=OrderStatus.PARTIALLY_FILLED, filled=Decimal("0.5"))
+    for found in ((order,), (order,), (part,), (), ()):
+        trail.listed({"all": Answered(PartList(found))}, {"all": [1]})
+    trail.listed({"all": Answered(PartList((), complete=False))}, {})
+    await asyncio.to_thread(journal.close, 5)
+    told = [one for _, one in read_journal(tmp_path / "journal") if one["kind"] == "told"]
+    assert [len(one["changed"]) for one in told] == [1, 0, 1, 1, 0, 0]
+    assert [one["shown"] for one in told] == [1, 1, 1, 0, 0, 0]
+    assert told[2]["changed"][0]["filled"] == {"7": "0.5"}
+    assert told[3]["changed"][0]["missing"] is True
 
 
 async def test_an_orders_account_is_part_of_its_story(tmp_path: Path) -> None:
