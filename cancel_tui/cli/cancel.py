@@ -12,8 +12,9 @@ from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.cli.unended import announce
 from cancel_tui.clock import SystemClock
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
 from cancel_tui.scope import Scope
 

@@ -11,9 +11,10 @@ from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.sends import SendMemory, key_name
+from cancel_tui.desk.slot import Slot
 from cancel_tui.redaction import redact
 from cancel_tui.settings import VenueSettings
 from cancel_tui.venues.base import CallClass

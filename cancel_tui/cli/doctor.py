@@ -16,7 +16,8 @@ from cancel_tui.cli import render
 from cancel_tui.cli.checkup import Finding, check_venue
 from cancel_tui.cli.session import KeyringCredentials, check_venues, settings_of
 from cancel_tui.clock import SystemClock
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import iso
 from cancel_tui.paths import data_path
 from cancel_tui.settings import Settings

@@ -10,8 +10,9 @@ from cancel_tui.cli import render
 from cancel_tui.cli.session import add_scope, make_desk, scope_of, settings_of
 from cancel_tui.cli.unended import announce
 from cancel_tui.clock import SystemClock
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import Order, iso, plain
 from cancel_tui.scope import Match, Scope
 

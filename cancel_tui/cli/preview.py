@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from cancel_tui.cli import render
-from cancel_tui.desk.desk import Desk, Slot, VenueState
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
+from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.scope import Scope
 
 PATIENCE = 3.0

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from cancel_tui.clock import Clock, SystemClock
-from cancel_tui.desk.desk import Desk, LockedError
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.slot import LockedError
 from cancel_tui.orders import Side
 from cancel_tui.paths import config_path, data_path
 from cancel_tui.redaction import Secret

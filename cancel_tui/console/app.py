@@ -31,13 +31,14 @@ from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.theme import THEME
 from cancel_tui.console.unended import Unended
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.resume import plan_resume
+from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.unfinished import Unfinished
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import place_of

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import DOUBT, plural, waiting
-from cancel_tui.desk.desk import VenueState
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
+from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import OrderKey, Side
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal

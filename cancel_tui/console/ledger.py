@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cancel_tui.cancels import Stage
-from cancel_tui.desk.desk import Desk, Slot
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, Side, VenueName
 

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from cancel_tui.console.badges import age_text
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.desk.desk import Desk, Slot, VenueState
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import verdict_line
+from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, iso, plain
 from cancel_tui.text import literal

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural, took, waiting
-from cancel_tui.desk.desk import Desk, VenueState
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, DeadEnd
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import verdict_line
+from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
 

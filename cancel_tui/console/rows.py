@@ -9,8 +9,8 @@ from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.desk.desk import Slot, VenueState
 from cancel_tui.desk.impasse import DeadEnd
+from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
 

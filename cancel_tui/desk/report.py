@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cancel_tui.cancels import Ending
-from cancel_tui.desk.desk import Slot
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.toll import fills_json, kept, kept_json
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, iso, plain

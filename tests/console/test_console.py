@@ -26,8 +26,9 @@ from cancel_tui.console.commands import key_table
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen
-from cancel_tui.desk.desk import Desk, LockedError
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.slot import LockedError
 from cancel_tui.orders import OrderId
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope

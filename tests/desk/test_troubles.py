@@ -14,11 +14,11 @@ from cancel_tui.cancels import Stage as At
 from cancel_tui.console.board_lines import venue_line
 from cancel_tui.console.lines import ALARM
 from cancel_tui.desk.actions import STUCK
-from cancel_tui.desk.desk import STALE_AFTER, VenueState
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.slot import STALE_AFTER, VenueState
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
 from cancel_tui.practice.market import SimOrder
 from cancel_tui.scope import Scope
