@@ -142,12 +142,19 @@ def _fault_line(fault: Fault) -> str:
 
 
 def _endless(entries: Sequence[Entry]) -> list[str]:
-    """Kills that began and have no end on record."""
+    """Kills that began and have no end on record, and that no other has finished."""
     found: dict[str, list[Record]] = {kill: [] for kill in kill_ids(entries)}
+    finished: set[object] = set()
     for _, record in entries:
         if record.get("kill") in found:
             found[record["kill"]].append(record)
-    return [kill for kill, records in found.items() if state_of(records) != "ended"]
+        if record.get("kind") == "kill_end" and record.get("verdict") == "flat":
+            finished.add(record.get("resumes"))
+    return [
+        kill
+        for kill, records in found.items()
+        if state_of(records) != "ended" and not {kill, records[0].get("resumes") or kill} & finished
+    ]
 
 
 # ---------------------------------------------------------------------- export

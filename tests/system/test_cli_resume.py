@@ -48,11 +48,21 @@ def stands(floor: Floor, word: bytes) -> bool:
     return any(word in path.read_bytes() for path in files(floor))
 
 
-def kill_9(floor: Floor, seconds: float, *arguments: str, after: bytes = DECIDED) -> float | None:
-    """Start a kill and end it that long after a word stands in its journal; None if it was faster."""
+def count(floor: Floor) -> int:
+    """Records in the journal."""
+    return sum(path.read_bytes().count(b"\n") for path in files(floor))
+
+
+def kill_9(
+    floor: Floor, seconds: float, *arguments: str, after: bytes = DECIDED, records: int = 0
+) -> float | None:
+    """Start a kill and end it that long after a word, and so many records, stand in its journal.
+
+    None if it was faster.
+    """
     process = floor.shell.start("kill", "--yes", "--json", *arguments)
     until = time.monotonic() + LIMIT
-    while not stands(floor, after):
+    while not stands(floor, after) or (count(floor) < records and process.poll() is None):
         assert process.poll() is None or stands(floor, after), process.communicate()
         assert time.monotonic() < until
         time.sleep(0.001)
@@ -103,6 +113,7 @@ def test_a_kill_that_is_killed_is_announced_and_finished(floor: Floor) -> None:
     verified = floor.shell("journal", "verify", "--json")
     assert verified.status == 0, "a process that was killed breaks no chain"
     assert verified.json["unfinished"]
+    assert len(verified.json["kills_without_end"]) == 1
     refused = floor.shell("kill", "--resume")
     assert refused.status == 2, "the same guard as any kill"
     refused = floor.shell("kill", "--resume", "--yes", "--venue", "p99")
@@ -112,6 +123,7 @@ def test_a_kill_that_is_killed_is_announced_and_finished(floor: Floor) -> None:
     resumed = account(floor, before)
     assert "in flight" in resumed.err
     assert "has no end" not in floor.shell("journal", "show", "--last", "1").err
+    assert floor.shell("journal", "verify", "--json").json["kills_without_end"] == []
     again = floor.shell("kill", "--resume", "--yes")
     assert (again.status, "without an end" in again.err) == (2, True)
     assert floor.shell.leaks() == []
@@ -165,14 +177,14 @@ def test_the_shell_shouts_about_a_journal_that_cannot_be_written_and_kills_all_t
     assert floor.live("p99") == {}
 
 
-def survive(home: Path, moment: float, seed: int) -> tuple[bool, int]:
+def survive(home: Path, moment: float, written: int, seed: int) -> tuple[bool, int]:
     """One death and one restart on venues of their own; whether it died, and how many records it left."""
     options = ("--orders", str(ORDERS), "--latency", "4", "--seed", str(seed))
     with practice(home, *options) as floor:
         before = listable(floor)
-        if kill_9(floor, moment, after=b"") is None:
+        if kill_9(floor, moment, after=b"", records=written) is None:
             return False, 0
-        records = sum(path.read_bytes().count(b"\n") for path in files(floor))
+        records = count(floor)
         if not stands(floor, DECIDED):
             # It died before the decision was on record: then nothing had left, and nothing is claimed.
             assert listable(floor).keys() == before.keys()
@@ -184,13 +196,15 @@ def survive(home: Path, moment: float, seed: int) -> tuple[bool, int]:
 
 
 def restarts(home: Path, deaths: int, seed: int) -> dict[str, Any]:
-    """So many deaths at random moments of a kill."""
+    """So many deaths at random moments of a kill: half of them random in time, half in what is on record."""
     moments = random.Random(seed)
     died, tries, records = 0, 0, []
     while died < deaths:
         tries += 1
         assert tries < 3 * deaths + 20, "the kill is over before it can be killed"
-        dead, left = survive(home / f"run{tries}", moments.uniform(0.0, SPAN), seed + tries)
+        by_time = moments.uniform(0.0, SPAN), 0
+        by_count = 0.0, moments.randint(2, RECORDS)
+        dead, left = survive(home / f"run{tries}", *(by_time if tries % 2 else by_count), seed + tries)
         died += dead
         records += [left] if dead else []
     return {"deaths": died, "kills that were faster": tries - died, "records": sorted(records)}
@@ -198,6 +212,8 @@ def restarts(home: Path, deaths: int, seed: int) -> dict[str, Any]:
 
 SPAN = 0.9
 """Seconds after the first record within which the process is ended: about as long as the kill takes."""
+RECORDS = 185
+"""About as many as a kill of so many orders writes."""
 
 
 def test_killed_at_any_moment_the_next_start_finishes_the_job(tmp_path: Path) -> None:
