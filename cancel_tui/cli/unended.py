@@ -35,6 +35,15 @@ async def announce_later(options: argparse.Namespace, clock: Clock) -> None:
 def what_was_in_flight(case: Unfinished) -> None:
     """Say on standard error what the dead process had not heard of any more."""
     render.warn(f"kill {literal(case.kill_id, 40)} of {literal(case.began_at, 40)}: {case.words()}")
+    scope = case.scope()
+    typed = [f"{name} {' '.join(values)}" for name, values in scope.raw.items() if values]
+    words = "everything on " + ", ".join(case.places())
+    if scope.keys is not None:
+        words = f"{len(scope.keys)} chosen orders"
+    elif typed:
+        words = ", ".join(typed)
+    since = "; orders that were placed since are in it too" if scope.grows else ""
+    render.warn(literal(f"  its scope: {words}{since}", 400))
     for one in case.in_flight[:_SHOWN]:
         render.warn(f"  in flight: {literal(one, 120)}")
     if len(case.in_flight) > _SHOWN:

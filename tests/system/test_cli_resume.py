@@ -144,6 +144,7 @@ def test_a_resumed_kill_keeps_to_the_scope_of_the_dead_one(floor: Floor) -> None
     resumed = floor.shell("kill", "--resume", "--yes", "--json")
     assert resumed.status == 0, resumed.err
     assert resumed.json["scope"]["side"] == ["buy"]
+    assert "its scope: venue cs-spot, side buy; orders that were placed since are in it too" in resumed.err
     outside = {key for key, one in before.items() if key[0] != "cs-spot" or one["side"].lower() != "buy"}
     assert listable(floor).keys() == outside
 
@@ -161,6 +162,7 @@ def test_a_cancel_of_named_orders_is_resumed_for_those_alone(floor: Floor) -> No
     resumed = floor.shell("kill", "--resume", "--yes", "--json")
     assert resumed.status == 0, resumed.out + resumed.err
     assert {one["order_id"] for one in resumed.json["orders"]} == set(wanted)
+    assert "its scope: 3 chosen orders\n" in resumed.err
     assert listable(floor).keys() == before.keys() - {("cs-spot", one) for one in wanted}
 
 
