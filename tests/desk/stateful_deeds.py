@@ -72,8 +72,6 @@ class Deed:
     """Complete lists that it got, by venue and part."""
     last_cancel: dict[str, float] = field(default_factory=dict)
     over: bool = False
-    came_back: dict[str, int] = field(default_factory=dict)
-    """Orders that contradicted what had been said, by venue."""
     flat_wall: dict[str, float] = field(default_factory=dict)
     """When each venue was called flat the last time, wall seconds."""
     flat_mono: dict[str, float] = field(default_factory=dict)

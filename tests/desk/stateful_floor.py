@@ -31,6 +31,7 @@ class Floor:
         """Whether a promise was broken: then nothing more is asked of the desk."""
         self.clock = ManualClock(1_790_000_000.0)
         self.driver = Driver(self.clock, self._look)
+        self.journal = MemoryJournal(self.clock)
         self.markets: dict[str, Market] = {}
         self.opening = 0.0
         """Seconds that the credentials of a venue take."""
@@ -44,8 +45,8 @@ class Floor:
         self._patches = ExitStack()
         for name, stand_in in (
             ("lane.Wire", ModelWire),
-            ("desk.make_venue", self._make),
-            ("desk.Journal", self._journal),
+            ("watching.make_venue", self._make),
+            ("watching.Journal", self._journal),
         ):
             self._patches.enter_context(patch(f"cancel_tui.desk.{name}", stand_in))
         tables = tuple(
@@ -55,14 +56,13 @@ class Floor:
             for port, one in enumerate(self.markets)
         )
         self.desk = Desk(Settings(path=None, venues=tables), self.clock, None, self._credentials)
-        self.judge = Judge(self.desk, self.markets)
+        self.judge = Judge(self.desk, self.journal, self.markets)
 
     def _make(self, table: VenueSettings, _: object, __: object) -> ModelVenue:
         return ModelVenue(self.markets[table.name])
 
-    @staticmethod
-    def _journal(_: object, clock: Clock) -> MemoryJournal:
-        return MemoryJournal(clock)
+    def _journal(self, _: object, __: Clock) -> MemoryJournal:
+        return self.journal
 
     async def _credentials(self, _: VenueSettings) -> dict[str, Secret]:
         await self.clock.sleep(self.opening)

@@ -158,6 +158,28 @@ class DeskMachine(RuleBasedStateMachine):
             self.at.pass_time(stop_after)
             self.at.stop(self.at.judge.deeds[kill.kill_id])
 
+    @precondition(lambda self: len(self.at.running()) < MOST_DEEDS)
+    @rule(
+        hold=st.booleans(),
+        stop=st.sampled_from([False, False, True]),
+        what=st.sampled_from(["new", "back", "ghost"]),
+    )
+    def something_shows_after_a_flat(self, hold: bool, stop: bool, what: str) -> None:
+        kill = self.at.start(Scope(raw={}), hold=inf if hold else 0.0)
+        self.at.pass_time(12.0)
+        if stop:
+            self.at.stop(self.at.judge.deeds[kill.kill_id])
+        for market in self.at.markets.values():
+            over = [truth for truth in market.truths.values() if truth.status.terminal][:2]
+            if what == "new" and len(market.truths) < MOST_ORDERS:
+                market.place()
+            for truth in over:
+                if what == "back":
+                    market.restart(truth)
+                elif what == "ghost":
+                    market.haunt(truth)
+        self.at.pass_time(30.0)
+
     def _scope(self, narrow: str, pick: int) -> Scope:
         if narrow == "side":
             side = list(Side)[pick % 2]
