@@ -290,8 +290,12 @@ class CancelApp(App[int], inherit_bindings=False):
     def _cancel(self, keys: frozenset[OrderKey]) -> None:
         over = {key for key in keys if self.ledger.over(key)}
         wanted = frozenset(key for key in keys - over if not self.desk.busy(key))
+        again = sum(self.desk.retry(key) for key in keys - over - wanted)
+        if again:
+            self.tell(f"{plural(again, 'cancel')} refused or in doubt: asking again at once")
         if not wanted:
-            self.refuse("it is over already" if over else "a cancel of it is under way already")
+            if not again:
+                self.refuse("it is over already" if over else "a cancel of it is under way already")
             return
         kill = self.desk.plan_kill(Scope(keys=wanted, raw={}), by_id=True, known=self._described(wanted))
         self.desk.start(kill, scope_json(kill.scope))

@@ -137,12 +137,32 @@ class Cancelling(KillState):
             self._sent(track, now)
             track.sighted = track.lingering = False
             self._resend.discard(track.key)
+            self._pressed.discard(track.key)
             actions.append(SendCancel(track.key))
         return actions
+
+    def retry(self, key: OrderKey, now: float) -> bool:
+        """Ask again at once, because a person wants it; whether one more cancel is going to leave.
+
+        Only where the last one was refused, blocked or left in doubt, and nothing is in flight for the order:
+        pressing a key again and again adds nothing.
+        """
+        track = self.tracks.get(key)
+        if track is None or track.stage.settled or track.stage.flying or key in self._pressed:
+            return False
+        if track.stage is Stage.WANTED and track.blocked is None:
+            return False
+        if self.elsewhere(key) or self.expired(now):
+            return False
+        self._pressed.add(key)
+        track.next_try = now
+        return True
 
     def _single_due(self, track: Track, now: float) -> bool:
         if track.key in self._cancels_flying or track.next_try > now or self.elsewhere(track.key):
             return False
+        if track.key in self._pressed:
+            return not (track.stage.settled or track.stage.flying)
         if track.stage is Stage.WANTED:
             return track.sighted
         if self._asks_again(track):

@@ -153,6 +153,14 @@ class Desk(Watching):
                     return True
                 continue
             track = run.engine.tracks.get(key)
-            if track is not None and not track.stage.settled:
+            if track is not None and not track.stage.settled and not run.over:
                 return True
         return False
+
+    def retry(self, key: OrderKey) -> bool:
+        """Cancel an order again at once whose cancel was refused or is in doubt; whether one is to leave.
+
+        False while a request is in flight for it, and where no cancel of it is under way at all.
+        """
+        runs = [kill.runs.get(key.venue) for kill in self.kills if kill.finished_wall is None]
+        return any(run.retry(key) for run in reversed(runs) if run is not None)

@@ -115,6 +115,14 @@ class VenueRun:
         self.trail.scan()
         self.changed()
 
+    def retry(self, key: OrderKey) -> bool:
+        """Cancel at once again what was refused or is in doubt; whether a cancel is going to leave."""
+        if self.over or not self.engine.retry(key, self._clock.monotonic()):
+            return False
+        self.trail.pressed(key)
+        self._nudge.set()
+        return True
+
     def stop(self, now: float) -> None:
         """Start no new cancel from this moment on; one that waits for its turn does not leave any more."""
         self.engine.stop(now)

@@ -112,6 +112,7 @@ class KillState(ABC):
         self._released = False
         self._spellings: dict[str, set[str]] = {}
         self._resend: set[OrderKey] = set()
+        self._pressed: set[OrderKey] = set()
         self._read_times: list[float] = []
         self._stalls: list[float] = []
         self._in_doubt: set[OrderKey] = set()

@@ -57,6 +57,10 @@ class Trail:
         """One record of this venue's part."""
         self._journal.note(kind, kill=self._kill_id, venue=self._engine.venue, **facts)
 
+    def pressed(self, key: OrderKey) -> None:
+        """A person asked for another cancel of an order."""
+        self.note("retry", **_named(key))
+
     # ------------------------------------------------------------------ what answers told
 
     def cancel(self, key: OrderKey, outcome: Outcome[CancelAck], numbers: Sequence[int]) -> None:

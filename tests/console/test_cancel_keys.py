@@ -177,3 +177,19 @@ async def test_an_unanswered_cancel_is_unknown_on_the_screen_until_the_venue_spe
         await here.until(lambda: "UNKNOWN" in here.picture())
         assert "UNKNOWN 1" in here.line("header")
         assert "canceled" not in here.picture()
+
+
+async def test_pressed_on_a_cancel_that_failed_the_key_asks_again_at_once(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        venue = here.cluster.named("p99")
+        venue.faults.add("trading_disabled")
+        await here.press("down", "x")
+        kill = here.desk.kills[0]
+        await here.until(lambda: bool(kill.tracks()) and kill.tracks()[0].attempts >= 2)
+        (track,) = kill.tracks()
+        await here.until(lambda: not track.stage.flying)
+        venue.faults.clear()
+        await here.press("x")
+        assert "asking again at once" in here.line("banner")
+        await here.until(lambda: track.outcome is Ending.CANCELED)
+        assert len(here.desk.kills) == 1
