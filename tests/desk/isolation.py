@@ -101,11 +101,8 @@ async def _main() -> int:
                     worst = max(worst, (taken[name] - NOISE) / alone[name] - 1)
                     cells.append(f"{(taken[name] / alone[name] - 1) * 100:+.0f} %")
                 print(f"| {f'{victim}, {hole}':<20} | {' | '.join(cells)} |", flush=True)
-    print(
-        f"median of {RUNS} runs each; at most {most * 100:+.0f} %, {max(0.0, worst) * 100:.0f} % of it",
-        end=" ",
-    )
-    print(f"beyond {NOISE} s of noise")
+    print(f"median of {RUNS} runs each; at most {most * 100:+.0f} %", end="; ")
+    print(f"beyond {NOISE} s of noise: {max(0.0, worst) * 100:.0f} %")
     return int(worst > SHARE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -165,9 +166,14 @@ async def test_refused_connections_are_refused_for_a_while_on_the_same_port() ->
         await at.asleep()
         with pytest.raises(httpx.ConnectError):
             await at.get("/list")
+        held = at.venue.server._held
+        assert held is not None
+        assert held.getsockname()[1] == port, "nobody else gets the port meanwhile"
         await at.advance(OUTAGE)
         assert len(await at.listed()) == 30
         assert at.venue.server.port == port
+        accepted = next(iter(at.venue.server._writers)).get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "small answers do not wait"
 
 
 async def test_a_venue_may_stop_while_it_refuses_connections() -> None:
@@ -304,6 +310,14 @@ def test_ghosts_stay_for_good_and_only_those_that_ended_here() -> None:
     assert {one.id for one in shown.orders()} == {one.id for one in before}
     assert all(one.state is State.RESTING for one in shown.orders())
     assert book.live() == []
+
+
+def test_an_order_that_came_back_is_no_ghost() -> None:
+    shown, book, _, _ = view("list_ghost")
+    order = next(one for one in book.live() if chosen(one))
+    book.change(order, State.CANCELLED)
+    book.change(order, State.RESTING)
+    assert [one.id for one in shown.orders()].count(order.id) == 1
 
 
 def test_a_list_that_lags_is_late_in_both_directions() -> None:
