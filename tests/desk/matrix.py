@@ -183,10 +183,15 @@ async def run(case: Case, folder: Path, *, orders: int = 60, deadline: float = D
 
 
 async def _withdrawn(at: Stage, judge: Judge, kill: Kill) -> None:
-    """A flat came before the hidden orders showed: the lists that follow must withdraw it, and take them."""
+    """A flat came before the hidden orders showed: the lists that follow must withdraw it, and take them.
+
+    Old windows are polled every ten minutes, and what was hidden once may be hidden again.
+    """
     at.desk.watch()
-    await at.until(lambda: bool(kill.withdrawn), virtual=1500.0)
-    await at.until(lambda: kill.finished_wall is not None and not judge.too_early(kill), virtual=1500.0)
+    await at.until(lambda: bool(kill.withdrawn), virtual=1500.0, real=60.0)
+    await at.until(
+        lambda: kill.finished_wall is not None and not judge.too_early(kill), virtual=6000.0, real=60.0
+    )
 
 
 def _plan(case: Case, at: Stage, deadline: float) -> tuple[Kill, Callable[[dict[str, str]], bool]]:
