@@ -279,7 +279,7 @@ class HttpServer:
 def _bound(host: str, port: int) -> socket.socket:
     """A socket that has the port and does not listen: whoever connects is refused."""
     # Named as TCP outright: only then are small answers of later connections sent without delay.
-    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         # What was accepted on the port before lingers for a while; elsewhere this option means to steal it.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
