@@ -178,6 +178,8 @@ class Cancelling(KillState):
         if not isinstance(outcome, NotSent):
             self.last_cancel = max(self.last_cancel, now)
             track.ended_at = now
+            # A list that was begun while the cancel was on its way says nothing of how it stands now.
+            track.sighted = track.lingering = False
             track.requested_wall = track.requested_wall or _asked(track.sent_at, now, wall)
         self._note(outcome)
         if isinstance(outcome, Answered):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -47,6 +49,8 @@ class Floor:
             ("lane.Wire", ModelWire),
             ("watching.make_venue", self._make),
             ("watching.Journal", self._journal),
+            # The jitter of waits after a 429: the same in every life.
+            ("pacing.random", SimpleNamespace(Random=lambda: Random(0))),
         ):
             self._patches.enter_context(patch(f"cancel_tui.desk.{name}", stand_in))
         tables = tuple(

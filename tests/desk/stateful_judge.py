@@ -59,6 +59,8 @@ class Judge:
         """The complete list of a part that was sent last, whoever got it."""
         self.taken: set[OrderKey] = set()
         """Orders of which a venue has said, in whatever words, that it is cancelling them, or would."""
+        self.polled_live: dict[OrderKey, float] = {}
+        """When the newest poll that showed an order as live was sent."""
         self.withdrawn = 0
         self._stamp: tuple[int, ...] = ()
 
@@ -80,7 +82,8 @@ class Judge:
                 # What contradicts a flat starts the kill again, with as much time as it had.
                 found.deadline = self.now + found.seconds
                 name = facts["venue"]
-                found.before[name] = found.flat_wall.get(name, self.desk.clock.wall())
+                flat = found.flat_wall.get(name, self.desk.clock.wall())
+                found.before[name] = min(flat, found.before.get(name, inf))
         self._read = len(self.journal.records)
         for market in self.markets.values():
             self.claim(not market.complaints, *market.complaints)
@@ -168,7 +171,7 @@ class Judge:
 
     def _waits(self, market: Market, asked: Asked) -> None:
         """Who waits has a reason at its own venue: its budget is spent, or its connections are taken."""
-        if asked.dialling or self.now - asked.asked < MARGIN or self.now - market.throttled_at < 60.0:
+        if asked.dialling or self.now - asked.asked < MARGIN or market.throttled_at > 0.0:
             return
         if asked.admitted is not None:
             mine = (
@@ -202,6 +205,8 @@ class Judge:
                 if asked.kill is None:
                     self._contradicts(market, asked)
         self.taken |= {one.key for one in told(asked) if one.status is OrderStatus.PENDING_CANCEL}
+        if asked.kill is None and asked.left is not None:
+            self.polled_live.update({one.key: asked.left for one in told(asked) if one.status.live})
         deed = self.deeds.get(asked.kill or "")
         if deed is None:
             return
@@ -304,10 +309,9 @@ class Judge:
             if truth.live_since < self._second_list(deed, market, truth) and not truth.hidden_long:
                 self.claim(truth.status.terminal, "gone, and it lives:", truth)
         elif shown is Ending.OPEN and said.cancel_ended is not None:
-            self.claim(
-                said.live_begun >= said.cancel_ended,
-                "shown as open on evidence from before its cancel:", track.key, said,
-            )  # fmt: skip
+            seen = max(said.live_begun, self.polled_live.get(track.key, -inf))
+            fresh = seen >= said.cancel_ended
+            self.claim(fresh, "shown as open on evidence from before its cancel:", track.key, seen, deed)
         accepted = track.stage is Stage.ACCEPTED
         self.claim(
             track.key in self.taken or not accepted,
@@ -342,7 +346,7 @@ class Judge:
                 key = truth.key
                 if not truth.hidden_long:
                     ended = truth.status.terminal or bool(deed.of(key).ends)
-                    self.claim(ended, "FLAT, and it lives:", truth)
+                    self.claim(ended, "FLAT, and it lives:", truth, deed)
             return
         last_cancel = deed.last_cancel.get(name, -inf)
         for part in market.part_ids():
