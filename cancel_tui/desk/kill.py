@@ -14,7 +14,7 @@ from typing import Any
 
 from cancel_tui import __version__
 from cancel_tui.clock import Clock
-from cancel_tui.desk.engine import Verdict, worst
+from cancel_tui.desk.engine import Engine, Verdict, worst
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Tally
 from cancel_tui.desk.process import whoami
@@ -273,6 +273,18 @@ def _counts(tally: Tally) -> dict[str, int]:
     return {call.value: tally.count(call) for call in CallClass if call is not CallClass.OTHER}
 
 
+INCOMPLETE = "the newest list is not complete: more may be live"
+"""What a venue's line says first where nobody can know which orders it leaves out."""
+
+
+def _trouble(engine: Engine) -> str | None:
+    """What a venue that is not flat has to say."""
+    said = engine.error or engine.complaint
+    if engine.aim.by_id or engine.whole:
+        return said
+    return f"{INCOMPLETE}; {said}" if said else INCOMPLETE
+
+
 def _result(name: VenueName, run: VenueRun) -> VenueResult:
     engine = run.engine
     verdict = engine.verdict
@@ -281,6 +293,6 @@ def _result(name: VenueName, run: VenueRun) -> VenueResult:
         verdict,
         _counts(run.tally),
         run.tally.throttled,
-        None if verdict is Verdict.FLAT else engine.error or engine.complaint,
+        None if verdict is Verdict.FLAT else _trouble(engine),
         tuple(sorted({*engine.capabilities.blind_spots, *engine.blind_spots})),
     )

@@ -91,6 +91,7 @@ class Listing(Endings):
             readings[part_id] = PartReading(part_begun, found.complete, scoped)
         wanted = {part.id for part in self.proof.wanted(self.parts, self.last_cancel)}
         whole = failed is None and wanted <= {name for name, one in readings.items() if one.complete}
+        self.whole = whole
         self.unreadable = unreadable if whole else {**self.unreadable, **unreadable}
         if failure is None:
             empty = self.proof.absorb(self.parts, begun, readings, self.last_cancel)

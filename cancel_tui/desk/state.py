@@ -77,6 +77,8 @@ class KillState(ABC):
     """Status words that nobody has documented, as the venue spells them → the orders that carried them."""
     passes: int = 0
     complete_passes: int = 0
+    whole: bool = False
+    """Whether the newest pass read everything that it had to."""
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
     """The adapter's `closed_plan`, handed in by the runner."""
     ready: Callable[[CallClass, float], float] = lambda _, now: now

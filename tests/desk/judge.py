@@ -8,7 +8,7 @@ from decimal import Decimal
 from cancel_tui.cancels import Ending
 from cancel_tui.clock import Clock
 from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.kill import INCOMPLETE, Kill
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.market import SimOrder
@@ -121,12 +121,11 @@ class Judge:
         return []
 
     def unnamed(self, kill: Kill) -> list[str]:
-        """Orders in scope that are live and named nowhere, although no venue's line says why.
+        """Orders in scope that are live and named nowhere, although the venue's line does not say why.
 
-        Where the verdict is `unverified`, or the line of the venue carries an error, the report says itself
-        that the list was not whole.
+        Only where it says that the list was not whole can nobody know what is missing.
         """
-        if kill.verdict is Verdict.UNVERIFIED or any(one.error for one in kill.results()):
+        if any(INCOMPLETE in (one.error or "") for one in kill.results()):
             return []
         named = {str(track.key.order_id) for track in kill.tracks()}
         rows = [row for row in self._venue.truth() if self._counts(kill, row) and self.mine(row)]

@@ -10,6 +10,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.desk.actions import pause
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, Blocked, DeadEnd, blocked, dead_end, impasses, pending
+from cancel_tui.desk.kill import INCOMPLETE
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import kill_json
 from cancel_tui.orders import VenueName
@@ -142,3 +143,24 @@ async def test_a_venue_that_is_not_flat_says_why_although_its_lists_answer(tmp_p
         result = kill.results()[0]
         assert "budget" in str(result.error)
         assert result.requests["cancel"] == 1, "singles must not wait for the budget of a cancel-all"
+
+
+async def test_a_venue_whose_list_was_cut_short_says_that_more_may_be_live(tmp_path: Path) -> None:
+    async with stage(tmp_path, 20, only="p99", alone=True, extra="timeout_seconds = 0.25\n") as at:
+        venue = at.cluster.named("p99")
+        venue.faults |= {"trading_disabled", "http500@list%70"}
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=20.0)
+        task = at.desk.start(kill, {})
+        await at.until(lambda: bool(kill.tracks()))
+        venue.faults |= {"http500@list"}
+        await at.finish(task)
+        assert str(kill.results()[0].error).startswith(INCOMPLETE)
+
+
+async def test_a_venue_whose_lists_were_whole_does_not_say_so(tmp_path: Path) -> None:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
+        at.cluster.named("p99").faults |= {"trading_disabled"}
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=15.0)
+        await at.finish(at.desk.start(kill, {}))
+        assert kill.verdict is Verdict.NOT_FLAT
+        assert INCOMPLETE not in str(kill.results()[0].error)
