@@ -6,11 +6,14 @@ When a list that was begun well after that end still holds the order, the list i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cancel_tui.cancels import Stage
+from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.engine import Engine
 from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, Side, VenueName
@@ -31,41 +34,68 @@ class VenueCount:
     buys: int = 0
     sells: int = 0
 
+    def forget(self, key: OrderKey) -> None:
+        """Take an order out of everything."""
+        self.ended.pop(key, None)
+        self.returned.pop(key, None)
+        order = self.live.pop(key, None)
+        if order is not None:
+            self.buys -= order.side is Side.BUY
+            self.sells -= order.side is Side.SELL
+
+    def add(self, order: Order) -> None:
+        """A live order."""
+        self.live[order.key] = order
+        self.buys += order.side is Side.BUY
+        self.sells += order.side is Side.SELL
+
 
 class Ledger:
-    """The desk's orders, sorted into live and over; brought up to date by `refresh`."""
+    """The desk's orders, sorted into live and over; `refresh` takes what has changed, and only that."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.tracks: dict[OrderKey, Track] = {}
         """The newest track of each order that was ever touched."""
-        self.flying = 0
+        self.changes = Changes()
+        """Orders that stand, or may stand, otherwise than before."""
+        self._counts: dict[VenueName, VenueCount] = {}
+        self._stages: dict[OrderKey, Stage] = {}
+        self._by_stage: Counter[Stage] = Counter()
+        self._ranks: dict[OrderKey, int] = {}
+        """Which kill, counted from the first, the track of an order is of."""
+        self._revisions: dict[str, int] = {}
+        self._places: dict[tuple[str, VenueName], int] = {}
+        self._books: dict[VenueName, tuple[Slot, int, tuple[object, ...]]] = {}
+
+    @property
+    def flying(self) -> int:
         """Orders whose cancel is in flight or at work at the venue."""
-        self.unknown = 0
+        return self._by_stage[Stage.SENT] + self._by_stage[Stage.ACCEPTED]
+
+    @property
+    def unknown(self) -> int:
         """Orders of which nobody can say what their cancel has done."""
-        self._counts: dict[VenueName, VenueCount] = {name: VenueCount() for name in desk.slots}
-        self._touched = -1
-        self._stamps: dict[VenueName, tuple[object, ...]] = {}
+        return self._by_stage[Stage.UNKNOWN]
 
     def refresh(self) -> None:
         """Take what is new at the desk."""
-        touched = sum(kill.revision + 1 for kill in self.desk.kills)
-        if touched != self._touched:
-            self._touched = touched
-            self.tracks = {track.key: track for kill in self.desk.kills for track in kill.tracks()}
-            stages = [track.stage for track in self.tracks.values()]
-            self.flying = sum(stage.flying for stage in stages)
-            self.unknown = stages.count(Stage.UNKNOWN)
-        for name, slot in self.desk.slots.items():
-            readings = tuple((part_id, one.begun) for part_id, one in slot.book.parts.items())
-            stamp = (touched, slot.book.revision, readings)
-            if self._stamps.get(name) != stamp:
-                self._stamps[name] = stamp
-                self._counts[name] = self._count(slot)
+        for rank, kill in enumerate(self.desk.kills):
+            if self._revisions.get(kill.kill_id) != kill.revision:
+                self._revisions[kill.kill_id] = kill.revision
+                for name, run in kill.runs.items():
+                    self._take_tracks(rank, (kill.kill_id, name), run.engine)
+        for name in [one for one in self._books if one not in self.desk.slots]:
+            del self._books[name]
+            count = self._counts.pop(name)
+            for key in (*count.live, *count.ended):
+                self.changes.note(key)
+        for slot in self.desk.slots.values():
+            self._take_book(slot)
 
     def venue(self, name: VenueName) -> VenueCount:
         """One venue's count as of the last refresh."""
-        return self._counts[name]
+        return self._counts.setdefault(name, VenueCount())
 
     def orders(self) -> Iterator[Order]:
         """Every live order."""
@@ -77,25 +107,64 @@ class Ledger:
         track = self.tracks.get(key)
         if track is None or not track.stage.settled:
             return False
-        return key not in self._counts[key.venue].returned
+        return key not in self.venue(key.venue).returned
 
     def returned(self) -> dict[OrderKey, Order]:
         """Orders that had ended, and that a later list shows as live."""
         return {key: order for count in self._counts.values() for key, order in count.returned.items()}
 
-    def _count(self, slot: Slot) -> VenueCount:
-        count = VenueCount()
-        seen: dict[OrderKey, tuple[Order, float]] = {}
-        for reading in sorted(slot.book.parts.values(), key=lambda one: one.begun):
-            seen.update((key, (order, reading.begun)) for key, order in reading.orders.items())
-        for key, (order, begun) in seen.items():
+    def _take_tracks(self, rank: int, place: tuple[str, VenueName], engine: Engine) -> None:
+        changed = engine.changes.since(self._places.get(place, 0))
+        self._places[place] = engine.changes.serial
+        keys: Iterable[OrderKey] = list(engine.tracks) if changed is None else changed
+        for key in keys:
+            track = engine.tracks.get(key)
+            if track is None or self._ranks.get(key, -1) > rank:
+                continue
+            self._ranks[key], self.tracks[key] = rank, track
+            was = self._stages.get(key)
+            if was is not track.stage:
+                if was is not None:
+                    self._by_stage[was] -= 1
+                self._by_stage[track.stage] += 1
+                self._stages[key] = track.stage
+            slot = self.desk.slots.get(key.venue)
+            if slot is not None and (track.stage.settled or (was is not None and was.settled)):
+                self._place(slot, key)
+            else:
+                # Only an end takes an order out of what is live.
+                self.changes.note(key)
+
+    def _take_book(self, slot: Slot) -> None:
+        book, name = slot.book, slot.name
+        readings = tuple((part_id, one.begun) for part_id, one in book.parts.items())
+        held, serial, stamp = self._books.get(name, (slot, 0, None))
+        if held is not slot:
+            # Another venue under the same name.
+            serial, stamp = 0, None
+            for key in (*self.venue(name).live, *self.venue(name).ended):
+                self._place(slot, key)
+        if stamp == readings and serial == book.changes.serial:
+            return
+        self._books[name] = (slot, book.changes.serial, readings)
+        # A newer list may hold what had ended: then it is believed.
+        changed = book.changes.since(serial) or ()
+        for key in {*self.venue(name).ended, *changed}:
+            self._place(slot, key)
+
+    def _place(self, slot: Slot, key: OrderKey) -> None:
+        """Put one order where it belongs."""
+        count = self.venue(slot.name)
+        count.forget(key)
+        found = slot.book.find(key)
+        if found is not None:
+            order, begun = found
             track = self.tracks.get(key)
-            if track is not None and track.stage.settled:
-                if begun <= track.since + LAG:
-                    count.ended[key] = order
-                    continue
+            if track is None or not track.stage.settled:
+                count.add(order)
+            elif begun <= track.since + LAG:
+                count.ended[key] = order
+            else:
                 count.returned[key] = order
-            count.live[key] = order
-            count.buys += order.side is Side.BUY
-            count.sells += order.side is Side.SELL
-        return count
+                count.add(order)
+        self.changes.note(key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
@@ -18,6 +20,8 @@ from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
 
 _TROUBLE = (Stage.UNKNOWN, Stage.REFUSED)
+_BETWEEN = 0.5
+"""Seconds between two looks for dead ends: each goes through every order that has not ended."""
 _SINGLY = 5
 """Lines about single orders of a kill that one look may bring; more are counted."""
 
@@ -30,11 +34,13 @@ class News:
     ledger: Ledger
     _kills: dict[str, int] = field(default_factory=dict)
     _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = field(default_factory=dict)
+    _places: dict[tuple[str, VenueName], int] = field(default_factory=dict)
     _complaints: dict[tuple[str, OrderKey], str] = field(default_factory=dict)
     _flat: set[tuple[str, VenueName]] = field(default_factory=set)
     _over: set[str] = field(default_factory=set)
     _withdrawn: dict[str, int] = field(default_factory=dict)
     _stuck: set[tuple[str, VenueName, DeadEnd]] = field(default_factory=set)
+    _stood: dict[str, float] = field(default_factory=dict)
     _states: dict[VenueName, VenueState] = field(default_factory=dict)
     _trouble: str | None = None
 
@@ -81,6 +87,9 @@ class News:
         """Dead ends that have grown old, each told once, and once more when it is over."""
         lines: list[str] = []
         now = self.desk.clock.monotonic()
+        if now - self._stood.get(kill.kill_id, -inf) < _BETWEEN:
+            return []
+        self._stood[kill.kill_id] = now
         found: set[tuple[str, VenueName, DeadEnd]] = set()
         for name, run in kill.runs.items():
             for one in run.engine.impasses(now) if not run.over else ():
@@ -100,20 +109,27 @@ class News:
 
     def _changed(self, kill: Kill) -> list[Track]:
         changed = []
-        for track in kill.tracks():
+        for track in self._touched(kill):
             mark = (track.stage, track.outcome, track.message)
-            if (track.attempts or track.stage.settled) and self._orders.get(
-                (kill.kill_id, track.key)
-            ) != mark:
-                self._orders[kill.kill_id, track.key] = mark
+            known = (kill.kill_id, track.key)
+            if (track.attempts or track.stage.settled) and self._orders.get(known) != mark:
+                self._orders[known] = mark
                 if track.stage.settled:
                     changed.append(track)
                 elif track.message and track.stage in _TROUBLE:
                     # The same trouble again is no news; that it lasts is told by its age.
-                    if self._complaints.get((kill.kill_id, track.key)) != track.message:
+                    if self._complaints.get(known) != track.message:
                         changed.append(track)
-                    self._complaints[kill.kill_id, track.key] = track.message
+                    self._complaints[known] = track.message
         return changed
+
+    def _touched(self, kill: Kill) -> Iterator[Track]:
+        """The orders of a kill that may stand otherwise than when they were last looked at."""
+        for name, run in kill.runs.items():
+            changes, tracks, place = run.engine.changes, run.engine.tracks, (kill.kill_id, name)
+            keys = changes.since(self._places.get(place, 0))
+            self._places[place] = changes.serial
+            yield from tracks.values() if keys is None else (tracks[key] for key in keys if key in tracks)
 
     def _single(self, kill: Kill) -> list[str]:
         lines = [_sentence(track) for track in self._changed(kill)]
@@ -137,7 +153,7 @@ class News:
                 f"and {len(loud) - _SINGLY} more filled, refused or unknown; d on the board lists them"
             )
         for name, run in kill.runs.items():
-            if run.engine.verdict is Verdict.FLAT:
+            if run.engine.flat_at is not None and run.engine.verdict is Verdict.FLAT:
                 if (kill.kill_id, name) not in self._flat:
                     lines.append(f"{name}: FLAT, proven")
                 self._flat.add((kill.kill_id, name))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.desk.impasse import DeadEnd
-from cancel_tui.desk.slot import Slot, VenueState
+from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey
+from cancel_tui.orders import Order, OrderKey, VenueName
 
 KEEP_ENDED = 20.0
 """Seconds that an order which has ended stays in the grid with its end."""
+
+
+_Standing = tuple[Order, Track | None, float | None]
+"""An order, its cancel and, where it is in doubt, since when nobody has seen it."""
 
 
 @dataclass(slots=True)
@@ -25,28 +29,73 @@ class RowSource:
     ledger: Ledger
     _shown: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
     _count: int = 0
+    _place: int = 0
+    _doubts: dict[VenueName, tuple[bool, float | None]] = field(default_factory=dict)
+    _fading: list[tuple[float, OrderKey]] = field(default_factory=list)
+    """When which row of an ended order is due to leave; a heap."""
 
     def changes(self) -> tuple[list[GridRow], list[OrderKey]]:
         """Rows that are new or different, and orders whose rows leave."""
         clock = self.ledger.desk.clock
         now, wall = clock.monotonic(), clock.wall()
         changed: list[GridRow] = []
-        present: set[OrderKey] = set()
-        for slot in self.ledger.desk.slots.values():
-            for order, track, unseen in self._orders(slot, now):
-                present.add(order.key)
-                stage = _stage(track)
-                halted = _halted(track)
-                mark = (order, stage, track and track.since, track and track.ending, unseen, halted)
-                if self._shown.get(order.key) == mark:
-                    continue
-                self._shown[order.key] = mark
-                self._count += 1
-                changed.append(self._row(order, track, unseen, now, wall))
-        gone = [key for key in self._shown if key not in present]
-        for key in gone:
-            del self._shown[key]
+        gone: list[OrderKey] = []
+        for key in self._due(now):
+            standing = self._standing(key, now)
+            if standing is None:
+                if self._shown.pop(key, None) is not None:
+                    gone.append(key)
+                continue
+            order, track, unseen = standing
+            mark = (
+                order,
+                _stage(track),
+                track and track.since,
+                track and track.ending,
+                unseen,
+                _halted(track),
+            )
+            if self._shown.get(key) == mark:
+                continue
+            self._shown[key] = mark
+            self._count += 1
+            changed.append(self._row(order, track, unseen, now, wall))
         return changed, gone
+
+    def _due(self, now: float) -> set[OrderKey]:
+        """The orders whose rows may be others than at the last look."""
+        ledger = self.ledger
+        due = set(ledger.changes.since(self._place) or ())
+        self._place = ledger.changes.serial
+        for name, slot in ledger.desk.slots.items():
+            doubtful = slot.state_at(now) is not VenueState.LIVE
+            doubt = (doubtful, slot.listed_at if doubtful else None)
+            if self._doubts.get(name) != doubt:
+                self._doubts[name] = doubt
+                due.update(ledger.venue(name).live)
+        while self._fading and self._fading[0][0] <= now:
+            due.add(heappop(self._fading)[1])
+        return due
+
+    def _standing(self, key: OrderKey, now: float) -> _Standing | None:
+        """How an order is to be shown; None where it has no row."""
+        slot = self.ledger.desk.slots.get(key.venue)
+        if slot is None:
+            return None
+        count, track = self.ledger.venue(key.venue), self.ledger.tracks.get(key)
+        order = count.live.get(key)
+        if order is not None:
+            return order, None if key in count.returned else track, self._doubts[key.venue][1]
+        if track is None:
+            unseen = slot.book.unseen.get(key)
+            return None if unseen is None else (unseen[0], None, unseen[1])
+        if track.order is None:
+            return None
+        if track.stage.settled:
+            if now - track.since >= KEEP_ENDED:
+                return None
+            heappush(self._fading, (track.since + KEEP_ENDED, key))
+        return track.order, track, None
 
     def _row(
         self, order: Order, track: Track | None, unseen: float | None, now: float, wall: float
@@ -64,21 +113,6 @@ class RowSource:
         born = None if order.created_at is None else now - (wall - order.created_at)
         return GridRow(key=order.key, order=order, stage=stage, badge=badge, revision=self._count, born=born)
 
-    def _orders(self, slot: Slot, now: float) -> Iterator[tuple[Order, Track | None, float | None]]:
-        """The rows of a venue with the cancel of each and, where it is in doubt, since when it is unseen."""
-        tracks, count = self.ledger.tracks, self.ledger.venue(slot.name)
-        doubtful = slot.state_at(now) is not VenueState.LIVE
-        for key, order in count.live.items():
-            yield order, None if key in count.returned else tracks.get(key), _since(slot, doubtful)
-        for key, (order, since) in slot.book.unseen.items():
-            if key not in count.live and key not in tracks:
-                yield order, None, since
-        for key, track in tracks.items():
-            if key.venue != slot.name or key in count.live or track.order is None:
-                continue
-            if not track.stage.settled or now - track.since < KEEP_ENDED:
-                yield track.order, track, None
-
 
 def _stage(track: Track | None) -> Stage | None:
     if track is None or (track.stage is Stage.WANTED and not track.attempts):
@@ -91,8 +125,3 @@ def _halted(track: Track | None) -> float | None:
     if track is None or track.blocked is None or track.blocked.why is not DeadEnd.HALTED:
         return None
     return track.blocked.since
-
-
-def _since(slot: Slot, doubtful: bool) -> float | None:
-    """Since when nobody has seen the orders of a venue that does not answer as it should."""
-    return slot.listed_at if doubtful else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cancel_tui.desk.changes import Changes
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.venues.base import PartList
 
@@ -32,6 +33,8 @@ class VenueBook:
     unseen: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
     """Orders that dropped out: the last description, and since when they are not seen."""
     revision: int = 0
+    changes: Changes = field(default_factory=Changes)
+    """Orders that came, went, or are described otherwise."""
 
     def absorb(self, part_id: str, begun: float, found: PartList, now: float) -> bool:
         """Take one reading of one part; an older one than the last changes nothing. Whether rows changed."""
@@ -41,15 +44,26 @@ class VenueBook:
         rows = {order.key: order for order in found.orders if order.status.live}
         if old is not None and not found.complete:
             rows = {**old.orders, **rows}
-        changed = old is None or old.orders != rows
+        before = {} if old is None else old.orders
         self.parts[part_id] = _Reading(begun, rows, found.complete)
-        if old is not None:
-            live = self.live()
-            for key, order in old.orders.items():
-                if key not in live:
-                    self.unseen[key] = (order, now)
-        for key in rows:
-            self.unseen.pop(key, None)
+        different = [key for key, order in rows.items() if before.get(key) != order]
+        left = [key for key in before if key not in rows]
+        for key in left:
+            if self.find(key) is None:
+                self.unseen[key] = (before[key], now)
+        if self.unseen:
+            for key in rows:
+                self.unseen.pop(key, None)
+        # Where parts overlap, this reading is the one that counts now, although it says nothing new itself.
+        overlapping = [
+            key
+            for name, other in self.parts.items()
+            if name != part_id
+            for key in rows.keys() & other.orders.keys()
+        ]
+        for key in (*different, *left, *overlapping):
+            self.changes.note(key)
+        changed = old is None or bool(different or left)
         if changed:
             self.revision += 1
         return changed
@@ -59,6 +73,7 @@ class VenueBook:
         old = [key for key, (_, since) in self.unseen.items() if now - since > KEEP_UNSEEN]
         for key in old:
             del self.unseen[key]
+            self.changes.note(key)
         if old:
             self.revision += 1
         return bool(old)
@@ -66,7 +81,17 @@ class VenueBook:
     def retire(self, keep: set[str]) -> None:
         """Forget parts that no longer exist."""
         for part_id in [one for one in self.parts if one not in keep]:
-            del self.parts[part_id]
+            for key in self.parts.pop(part_id).orders:
+                self.changes.note(key)
+
+    def find(self, key: OrderKey) -> tuple[Order, float] | None:
+        """An open order with the time at which the list was begun that brought it; the latest one counts."""
+        found: tuple[Order, float] | None = None
+        for reading in self.parts.values():
+            order = reading.orders.get(key)
+            if order is not None and (found is None or reading.begun >= found[1]):
+                found = order, reading.begun
+        return found
 
     def live(self) -> dict[OrderKey, Order]:
         """Every order that the newest readings hold; where parts overlap, the later reading wins."""

@@ -117,6 +117,7 @@ class Cancelling(KillState):
         track.attempts += 1
         track.sent_at = now
         track.apply(Event.SEND, now)
+        self.changes.note(track.key)
 
     def _natives_first(self, now: float) -> bool:
         """Whether singles wait for a cancel-all: in flight, or due so soon that they would gain nothing."""
@@ -173,6 +174,7 @@ class Cancelling(KillState):
     def took_cancel(self, key: OrderKey, outcome: Outcome[CancelAck], now: float, wall: float) -> None:
         """What came of one single cancel."""
         self._cancels_flying.discard(key)
+        self.changes.note(key)
         track = self.tracks[key]
         track.unsent = track.unsent + 1 if isinstance(outcome, NotSent) else 0
         if not isinstance(outcome, NotSent):
@@ -226,6 +228,7 @@ class Cancelling(KillState):
         """What came of the venue's own cancel-all."""
         native = self._natives[symbol]
         native.flying = False
+        self.changes.note_all()
         native.unsent = native.unsent + 1 if isinstance(outcome, NotSent) else 0
         if native.unsent:
             native.attempts -= 1

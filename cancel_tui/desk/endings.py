@@ -106,6 +106,7 @@ class Endings(Cancelling):
     ) -> None:
         """What came of reading one order back."""
         self._reads_flying.discard(key)
+        self.changes.note(key)
         track = self.tracks[key]
         if self._final_begun is not None and begun >= self._final_begun:
             self._final_read.add(key)
@@ -176,6 +177,7 @@ class Endings(Cancelling):
                 track.end(order, now, wall)
                 track.read_back = True
                 track.message = why
+                self.changes.note(order.key)
 
     def took_closed_part(self, orders: Iterable[Order], now: float, wall: float) -> None:
         """One page of finished orders arrived; more may follow."""
@@ -185,6 +187,7 @@ class Endings(Cancelling):
                 self._observe(order)
                 track.read_back = True
                 track.end(order, now, wall)
+                self.changes.note(order.key)
 
     def took_closed(
         self,
@@ -201,6 +204,7 @@ class Endings(Cancelling):
         missed = 0
         for touched in action.touched:
             track = self.tracks[touched.key]
+            self.changes.note(touched.key)
             order = ends.get(touched.key)
             self._in_doubt.discard(touched.key)
             if isinstance(outcome, Answered):

@@ -91,6 +91,7 @@ class Engine(Listing):
             for track in self.tracks.values():
                 if not track.stage.settled and self._absence_tells(track) and self._unaccountable(track):
                     track.apply(Event.ABSENT, now)
+                    self.changes.note(track.key)
         if self.flat and self.flat_at is None:
             self.flat_at = now
             self.first_flat_at = self.first_flat_at or now

@@ -125,6 +125,7 @@ class Listing(Endings):
                 # A finished order in a list of open ones is the venue's word for its end.
                 if track is not None:
                     track.end(order, now, wall)
+                    self.changes.note(order.key)
                 continue
             match = self.aim.scope.match(order, self.capabilities.lacks)
             if match is Match.UNREADABLE and track is None:
@@ -156,7 +157,7 @@ class Listing(Endings):
     def _see(self, order: Order, begun: float, now: float) -> None:
         track = self.tracks.get(order.key)
         if track is None:
-            track = self.tracks[order.key] = Track(order.key, since=now)
+            track = self._track(order.key, now)
             track.newcomer = self.complete_passes > 0
             again = self.first_flat_at is not None and self.flat_at is None and not self.stopped
             if again and self.expired(now):
@@ -164,8 +165,10 @@ class Listing(Endings):
         if track.stage.settled:
             self._ghost(track, order, begun, now)
             return
-        was = track.stage
+        was, before = track.stage, (track.sighted, track.lingering, track.order)
         track.see(order, begun, now)
+        if track.stage is not was or before != (track.sighted, track.lingering, track.order):
+            self.changes.note(order.key)
         if track.stage is Stage.WANTED and was is Stage.ACCEPTED:
             # Accepted, yet listed as if nothing had happened: most likely a list that lags.
             track.next_try = max(track.next_try, now + backoff(track.attempts, 1.0))
@@ -181,6 +184,7 @@ class Listing(Endings):
             track.ghost_sightings = 0
             track.revivals += track.stage is Stage.ENDED
             track.see(order, begun, now)
+            self.changes.note(track.key)
         elif readable:
             track.doubted, track.read_back = True, False
             track.next_read = now
@@ -194,6 +198,8 @@ class Listing(Endings):
                 continue
             if track.key in listed or begun < (track.ended_at or track.since):
                 continue
+            if track.lingering or track.sighted:
+                self.changes.note(track.key)
             track.lingering = False
             track.ghost_sightings = 0
             if track.stage is Stage.WANTED:

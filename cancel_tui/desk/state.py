@@ -15,6 +15,7 @@ from math import inf
 
 from cancel_tui.cancels import Event, Stage
 from cancel_tui.desk.actions import Aim, sort_of
+from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
@@ -88,6 +89,8 @@ class KillState(ABC):
 
     def __post_init__(self) -> None:
         self.proof = Proof(self.aim.settle)
+        self.changes = Changes()
+        """Tracks of which stage, outcome, words or description are, or may be, others."""
         self.deadline = self.aim.deadline
         self.hold = self.aim.hold
         self.stopped = False
@@ -123,6 +126,7 @@ class KillState(ABC):
             # With protective orders kept, a list says first which of these may be touched.
             if key.venue == self.venue and not self.aim.scope.keep_protective:
                 self.tracks[key] = Track(key, sighted=True, since=self.started)
+                self.changes.note(key)
 
     def adopt(self, orders: Iterable[Order]) -> None:
         """Start from descriptions that are known already (marked orders); they count as live."""
@@ -130,6 +134,7 @@ class KillState(ABC):
             track = self.tracks.get(order.key)
             if track is not None:
                 track.describe(order)
+                self.changes.note(order.key)
 
     def saw(self, symbol: str | None, account: str | None, exchange: str | None) -> None:
         """Values that occurred in an order of this venue, for `unmatched`."""
@@ -148,6 +153,7 @@ class KillState(ABC):
         whether the venue has ever answered one.
         """
         track = self._track(key, self.started)
+        self.changes.note(key)
         track.apply(Event.SILENCE, self.started)
         track.sighted = False
         track.requested_wall = requested_wall
@@ -204,6 +210,7 @@ class KillState(ABC):
         track = self.tracks.get(key)
         if track is None:
             track = self.tracks[key] = Track(key, since=now)
+            self.changes.note(key)
         return track
 
     def _soon(self, now: float) -> None:

@@ -134,6 +134,8 @@ class Model:
     requests: int = 0
     _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _count: Iterator[int] = field(default_factory=itertools.count)
+    _noted: int = 0
+    _marks: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -385,8 +387,23 @@ class Model:
                 return
         self.claims.append("the kill goes round in circles")
 
+    def _overlooked(self) -> list[str]:
+        """Tracks that are others than at the last step without having been noted as changed."""
+        changes, tracks = self.engine.changes, self.engine.tracks
+        noted = changes.since(self._noted)
+        self._noted = changes.serial
+        marks: dict[OrderKey, tuple[object, ...]] = {
+            key: (one.stage, one.since, one.outcome, one.message, one.blocked, one.order)
+            for key, one in tracks.items()
+        }
+        different = [key for key, mark in marks.items() if self._marks.get(key) != mark]
+        self._marks = marks
+        return [] if noted is None else [key.order_id for key in different if key not in noted]
+
     def check(self) -> None:
         """Hold what the engine says against the truth."""
+        if overlooked := self._overlooked():
+            self.claims.append(f"changed at {self.now:.2f} and not noted: {overlooked}")
         if self.engine.verdict is Verdict.FLAT and self.live():
             left = [truth.key.order_id for truth in self.live()]
             self.claims.append(f"FLAT at {self.now:.2f} with {left} live")

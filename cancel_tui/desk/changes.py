@@ -1,0 +1,39 @@
+"""Which orders have changed since somebody last looked, so that looking costs what has changed. Pure."""
+
+from __future__ import annotations
+
+from cancel_tui.orders import OrderKey
+
+
+class Changes:
+    """Orders in the order of their last change; any number of readers, each of which keeps its own place."""
+
+    def __init__(self) -> None:
+        self.serial = 0
+        """The place of the newest change; a reader begins at 0."""
+        self._at: dict[OrderKey, int] = {}
+        self._all = 0
+
+    def note(self, key: OrderKey) -> None:
+        """Something about an order is, or may be, different."""
+        self.serial += 1
+        self._at.pop(key, None)
+        self._at[key] = self.serial
+
+    def note_all(self) -> None:
+        """Anything may be different."""
+        self.serial += 1
+        self._all = self.serial
+        self._at.clear()
+
+    def since(self, serial: int) -> list[OrderKey] | None:
+        """What changed after a place, the oldest first; None for: anything."""
+        if self._all > serial:
+            return None
+        found: list[OrderKey] = []
+        for key, at in reversed(self._at.items()):
+            if at <= serial:
+                break
+            found.append(key)
+        found.reverse()
+        return found

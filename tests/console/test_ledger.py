@@ -1,0 +1,145 @@
+"""The ledger and the rows take only what has changed, and end where a look at everything would end."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from cancel_tui.console.ledger import LAG, Ledger
+from cancel_tui.console.rows import KEEP_ENDED, RowSource
+from cancel_tui.desk.slot import Slot, VenueState
+from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
+from cancel_tui.venues.base import CancelAck, CancelAllAck
+from cancel_tui.venues.outcome import Answered, Failure, Reason, Refused, Unanswered
+from tests.benchmarks.bench_looks import Bench, open_order
+
+FAILURES: tuple[Failure, ...] = (Unanswered("timeout"), Refused(Reason.ORDER), Refused(Reason.HALTED))
+Shown = dict[OrderKey, tuple[Order, object, object, object]]
+
+
+class Watched(Bench):
+    """The same, and what a grid would show that was told every change."""
+
+    def __init__(self, orders: int, seed: int) -> None:
+        super().__init__(orders)
+        self.random = random.Random(seed)
+        self.shown: Shown = {}
+
+    def take(self) -> None:
+        """One look."""
+        self.ledger.refresh()
+        self.shown = told(self.rows, self.shown)
+
+    def afresh(self) -> tuple[Ledger, Shown]:
+        """What somebody sees who looks for the first time."""
+        ledger = Ledger(self.desk)
+        ledger.refresh()
+        return ledger, told(RowSource(ledger), {})
+
+    def do(self) -> None:
+        """Something happens."""
+        slot = self.desk.slots[VenueName(self.random.choice(list(self.desk.slots)))]
+        choice = self.random.randrange(8)
+        if choice == 0 or (choice == 1 and self.kill is None):
+            self.relive(slot)
+            self.list_one(slot, self.clock.monotonic())
+        elif choice == 1:
+            self.relist(slot.name)
+        elif choice == 2:
+            slot.book.forget_unseen(self.clock.monotonic())
+        elif choice == 3:
+            slot.state = self.random.choice([VenueState.LIVE, VenueState.DOWN])
+            slot.listed_at = self.clock.monotonic() - self.random.choice([0.0, 100.0])
+        elif choice == 4 and (self.kill is None or self.random.random() < 0.1):
+            self.waiting = []
+            self.begin()
+        elif choice == 5:
+            self.clock.advance(self.random.choice([0.1, 1.0, LAG, KEEP_ENDED]))
+        elif self.kill is not None:
+            self.come_back()
+
+    def relive(self, slot: Slot) -> None:
+        """Orders come, go and fill."""
+        orders = self.orders[slot.name]
+        if orders and self.random.random() < 0.5:
+            orders.pop(self.random.randrange(len(orders)))
+        if self.random.random() < 0.5:
+            orders.append(open_order(slot.name, self.random.randrange(1_000, 2_000)))
+        if orders:
+            at = self.random.randrange(len(orders))
+            orders[at] = replace(orders[at], filled=Decimal(self.random.randrange(9)) / 100)
+
+    def come_back(self) -> None:
+        """A cancel, a read-back or a cancel-all comes back."""
+        assert self.kill is not None
+        kill = self.random.choice(self.desk.kills)
+        engines = [run.engine for run in kill.runs.values() if run.engine.tracks]
+        engine = self.random.choice(engines)
+        track = self.random.choice(list(engine.tracks.values()))
+        now, wall = self.clock.monotonic(), self.clock.wall()
+        words = [OrderStatus.CANCELED, OrderStatus.FILLED, OrderStatus.PENDING_CANCEL, OrderStatus.OPEN]
+        described = replace(track.order or open_order(engine.venue, 1), status=self.random.choice(words))
+        how = self.random.randrange(4)
+        if how == 0:
+            engine.took_cancel(track.key, self.random.choice(FAILURES), now, wall)
+        elif how == 1:
+            engine.took_cancel(track.key, Answered(CancelAck(described)), now, wall)
+        elif how == 2:
+            engine.took_read(track.key, Answered(described), now, now, wall)
+        elif engine._natives:
+            engine.took_native(None, Answered(CancelAllAck(orders=(described,))), now, wall)
+        for one in engine.next(now):
+            assert one is not None
+        kill.revision += 1
+
+
+def told(rows: RowSource, shown: Shown) -> Shown:
+    """What is shown after the next changes."""
+    changed, gone = rows.changes()
+    kept = {key: value for key, value in shown.items() if key not in gone}
+    assert len(kept) == len(shown) - len(gone), "only what was shown can leave"
+    return kept | {
+        row.key: (row.order, row.stage, row.shown_badge.word, round(row.shown_badge.since or 0.0, 6))
+        for row in changed
+    }
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_small_steps_end_where_a_fresh_look_would(seed: int) -> None:
+    at = Watched(30, seed)
+    for _ in range(150):
+        at.do()
+        if at.random.random() < 0.3:
+            continue
+        at.take()
+        fresh, shown = at.afresh()
+        assert at.shown == shown
+        assert at.ledger.tracks == fresh.tracks
+        assert (at.ledger.flying, at.ledger.unknown) == (fresh.flying, fresh.unknown)
+        for name in at.desk.slots:
+            assert at.ledger.venue(name) == fresh.venue(name)
+
+
+def test_a_look_at_rest_goes_through_no_order() -> None:
+    at = Watched(500, 1)
+    at.take()
+    at.ledger.refresh()
+    assert at.rows._due(at.clock.monotonic()) == set()
+    at.begin()
+    at.take()
+    at.answer(3)
+    at.ledger.refresh()
+    assert len(at.rows._due(at.clock.monotonic())) == 3
+
+
+def test_a_venue_that_is_taken_away_takes_its_rows_along() -> None:
+    at = Watched(10, 1)
+    at.take()
+    assert {key.venue for key in at.shown} >= {"p99"}
+    del at.desk.slots[VenueName("p99")]
+    at.take()
+    assert "p99" not in {key.venue for key in at.shown}
+    assert "p99" not in {order.venue for order in at.ledger.orders()}

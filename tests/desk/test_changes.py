@@ -1,0 +1,72 @@
+"""What changed since a reader looked: nothing is overlooked, whoever reads how often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cancel_tui.desk.book import KEEP_UNSEEN, VenueBook
+from cancel_tui.desk.changes import Changes
+from cancel_tui.orders import Order, OrderKey
+from cancel_tui.venues.base import PartList
+from tests.desk.test_engine_evidence import VENUE, key, order
+
+KEYS = [key(str(number)) for number in range(4)]
+
+
+@given(st.lists(st.one_of(st.sampled_from(KEYS), st.just("all"), st.integers(0, 2)), max_size=40))
+def test_every_reader_gets_everything_since_it_last_read_and_nothing_else(steps: list[object]) -> None:
+    changes = Changes()
+    places = [0, 0, 0]
+    due: list[list[OrderKey]] = [[], [], []]
+    anything = [False, False, False]
+    for step in steps:
+        if isinstance(step, OrderKey):
+            changes.note(step)
+            due = [[*(one for one in keys if one != step), step] for keys in due]
+        elif step == "all":
+            changes.note_all()
+            anything = [True, True, True]
+        elif isinstance(step, int):
+            found = changes.since(places[step])
+            assert found is None if anything[step] else found == due[step]
+            places[step], due[step], anything[step] = changes.serial, [], False
+
+
+lists = st.tuples(
+    st.sampled_from(["a", "b"]),
+    st.dictionaries(st.sampled_from(KEYS), st.integers(0, 2), max_size=4),
+    st.booleans(),
+)
+
+
+def standing(book: VenueBook) -> dict[OrderKey, tuple[Order | None, Order | None]]:
+    """Every order as it is found and as it is missed."""
+    live = book.live()
+    assert {one: found[0] for one in KEYS if (found := book.find(one)) is not None} == live
+    return {one: (live.get(one), unseen[0] if (unseen := book.unseen.get(one)) else None) for one in KEYS}
+
+
+@given(st.lists(st.one_of(lists, st.sampled_from(["forget", "retire"])), max_size=12))
+def test_a_book_notes_every_order_that_came_went_or_is_another(steps: list[object]) -> None:
+    book = VenueBook(VENUE)
+    now = 0.0
+    for step in steps:
+        now += 10.0
+        before, place = standing(book), book.changes.serial
+        if step == "forget":
+            now += KEEP_UNSEEN
+            book.forget_unseen(now)
+        elif step == "retire":
+            book.retire({"a"})
+        elif isinstance(step, tuple):
+            part, rows, complete = step
+            orders = [replace(order(one.order_id), filled=Decimal(rows[one])) for one in rows]
+            book.absorb(part, now, PartList(tuple(orders), complete), now)
+        after = standing(book)
+        noted = book.changes.since(place)
+        assert noted is not None
+        assert {one for one in KEYS if before[one] != after[one]} <= set(noted)
