@@ -20,6 +20,9 @@ EVERYTHING = "everything"
 """What a scope without limits is called."""
 
 
+_NOT_SHOWN = "no order is shown, or a word of the filter could not be read"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the grid offers as a scope; frozen when the screen opened."""
@@ -80,7 +83,7 @@ def narrowed(command_id: str, scope: Scope, choice: Choice, ledger: Ledger) -> S
         return Scope(venues=fold(wider), raw={"venue": wider})
     keys = choice.marked if command_id == "scope_marked" else choice.shown
     if not keys:
-        return "no order is marked" if command_id == "scope_marked" else "no order is shown"
+        return "no order is marked" if command_id == "scope_marked" else _NOT_SHOWN
     return Scope(keys=keys, raw={}, keep_protective=kept)
 
 

@@ -73,7 +73,13 @@ COMMANDS: tuple[Command, ...] = (
         cancels=True,
         footer=False,
     ),
-    Command("filter", ("slash",), "Filter", "Show only orders that hold every word you type."),
+    Command(
+        "filter",
+        ("slash",),
+        "Filter",
+        "Show only orders that pass every word: text, venue: side: symbol: status: type: account: exchange: "
+        "id:, age>5m, price<100, and - before any of them for the opposite.",
+    ),
     Command("help", ("question_mark", "f1"), "Help", "Every key and every sign, on one screen."),
     Command("sort", ("o",), "Sort", "Sort by the next column."),
     Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from textual import events
@@ -88,6 +89,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """The rows, sorted, filtered, marked; for reading."""
         self._painter = Painter(self, ascii_only)
         self._now = 0.0
+        self._timed_at = -inf
         self._cursor: OrderKey | None = None
         self._departed: GridRow | None = None
         self._placeholder = ""
@@ -129,7 +131,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         """Take changed, new and leaving rows; of the lines in view only those that differ are drawn anew."""
         if now is not None:
-            self._now = now
+            self._pass_time(now)
         anchors, held = self._anchors(), self._cursor_row()
         marks = self.model.mark_count
         if self.model.apply(changes, removed):
@@ -140,7 +142,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def tick(self, now: float) -> None:
         """Let the ages move on; `now` in monotonic seconds. Touches only lines whose text changes."""
-        self._now = now
+        self._pass_time(now)
         self._repaint()
 
     def set_sort(self, column: Column, reverse: bool = False) -> None:
@@ -156,7 +158,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.set_sort(SORTS[(SORTS.index(self.model.sort) + 1) % len(SORTS)])
 
     def set_filter(self, text: str) -> None:
-        """Show only rows that hold every word of the text."""
+        """Show only rows that pass every word of the text, as `filtering` reads it."""
         anchors, held = self._anchors(), self._cursor_row()
         if self.model.set_filter(text):
             self._resettle(anchors, held)
@@ -313,6 +315,16 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             lines.append(0)
         if lines:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in lines))
+
+    def _pass_time(self, now: float) -> None:
+        """An age filter lets rows come and go by themselves; once a second is enough for that."""
+        self._now = now
+        if now - self._timed_at < 1.0:
+            return
+        self._timed_at = now
+        anchors, held = self._anchors(), self._cursor_row()
+        if self.model.pass_time(now):
+            self._resettle(anchors, held)
 
     def _cursor_row(self) -> GridRow | None:
         return None if self._cursor is None else self.model.get(self._cursor)

@@ -17,14 +17,12 @@ from typing import TypeAlias
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
+from cancel_tui.console.filtering import LONGEST, Filter, read
 from cancel_tui.orders import Order, OrderKey
 
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
 Entry: TypeAlias = tuple[bool, SortValue, str, str, str, str, OrderKey]
 """What the shown list holds: unknown last, then the value, then the key's parts as a stable tie-break."""
-
-_LONGEST = 200
-"""Characters of a foreign text that sorting and filtering look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def _youngest_first(row: GridRow) -> float | None:
 
 _VALUES: dict[Column, Callable[[GridRow], str | float | Decimal | None]] = {
     Column.VENUE: lambda row: row.key.venue,
-    Column.SYMBOL: lambda row: row.shown_symbol[:_LONGEST].casefold() or None,
+    Column.SYMBOL: lambda row: row.shown_symbol[:LONGEST].casefold() or None,
     Column.SIDE: lambda row: None if row.order.side is None else row.order.side.value,
     Column.PRICE: lambda row: _number(row.shown_price),
     Column.REMAINING: lambda row: _number(row.order.remaining),
@@ -111,15 +109,16 @@ class GridModel:
         self._order: list[Entry] = []
         self._marks: set[OrderKey] = set()
         self._haystacks: dict[OrderKey, str] = {}
-        self._words: tuple[str, ...] = ()
+        self._filter = Filter()
+        self._shown: set[OrderKey] | None = None
+        """Which rows the filter shows; None without one: all of them."""
+        self._now = 0.0
         self._with_account = 0
         self._value = _VALUES[Column.VENUE]
         self.sort = Column.VENUE
         """The column that the rows are sorted by."""
         self.reverse = False
         """Whether the largest comes first; unknown values come last all the same."""
-        self.filter = ""
-        """The filter as it was typed."""
         self.revision = 0
         """Counts every change of anything here."""
 
@@ -129,6 +128,16 @@ class GridModel:
     def __iter__(self) -> Iterator[GridRow]:
         rows = self._rows
         return (rows[entry[-1]] for entry in self._order)
+
+    @property
+    def filter(self) -> str:
+        """The filter as it was typed."""
+        return self._filter.text
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why words of the filter could not be read, a sentence each; those hide nothing."""
+        return self._filter.troubles
 
     @property
     def total(self) -> int:
@@ -202,14 +211,22 @@ class GridModel:
         return True
 
     def set_filter(self, text: str) -> bool:
-        """Show only rows that hold every word of the text, ignoring case; whether that was a change."""
+        """Show only rows that pass every word of the text, ignoring case; whether that was a change."""
         if text == self.filter:
             return False
-        words = tuple(text.casefold().split())
-        self.filter = text
-        if words != self._words:
-            self._words = words
+        before, self._filter = self._filter, read(text)
+        if before.tests or self._filter.tests:
             self._rebuild()
+        return True
+
+    def pass_time(self, now: float) -> bool:
+        """It is `now`, monotonic seconds; whether a filter by age shows other rows than before."""
+        self._now = now
+        if not self._filter.timed or self._shown is None:
+            return False
+        if all(self._passes(row) is (key in self._shown) for key, row in self._rows.items()):
+            return False
+        self._rebuild()
         return True
 
     def mark(self, key: OrderKey, marked: bool) -> bool:
@@ -238,8 +255,10 @@ class GridModel:
         row = self._rows.get(key)
         if row is None:
             return
-        if self._shows(row):
+        if self._shows(key):
             takes.append(self._entry(row))
+        if self._shown is not None:
+            self._shown.discard(key)
         self._with_account -= row.order.account is not None
         self._marks.discard(key)
         self._haystacks.pop(key, None)
@@ -252,14 +271,16 @@ class GridModel:
         if old is not None:
             if old is row or (old.revision == row.revision and old == row):
                 return
-            if self._shows(old):
+            if self._shows(row.key):
                 before = self._entry(old)
             self._with_account -= old.order.account is not None
             self._haystacks.pop(row.key, None)
         self._rows[row.key] = row
         self._with_account += row.order.account is not None
         self.revision += 1
-        if self._shows(row):
+        if self._shown is not None:
+            (self._shown.add if self._passes(row) else self._shown.discard)(row.key)
+        if self._shows(row.key):
             after = self._entry(row)
         if before == after:
             return
@@ -285,8 +306,11 @@ class GridModel:
 
     def _rebuild(self) -> None:
         rows: Iterable[GridRow] = self._rows.values()
-        if self._words:
-            rows = filter(self._shows, rows)
+        if self._filter.tests:
+            rows = [row for row in rows if self._passes(row)]
+            self._shown = {row.key for row in rows}
+        else:
+            self._shown = None
         self._order = sorted(map(self._entry, rows))
         self.revision += 1
 
@@ -298,13 +322,14 @@ class GridModel:
         venue, account, family, order_id = key
         return (missing, value, venue, "" if account is None else "=" + account, family, order_id, key)
 
-    def _shows(self, row: GridRow) -> bool:
-        if not self._words:
-            return True
+    def _shows(self, key: OrderKey) -> bool:
+        return self._shown is None or key in self._shown
+
+    def _passes(self, row: GridRow) -> bool:
         haystack = self._haystacks.get(row.key)
         if haystack is None:
             haystack = self._haystacks[row.key] = _haystack(row)
-        return all(word in haystack for word in self._words)
+        return self._filter.shows(row, haystack, self._now)
 
 
 def _haystack(row: GridRow) -> str:
@@ -319,4 +344,4 @@ def _haystack(row: GridRow) -> str:
         row.shown_badge.word,
         *(text.raw for text in texts if text),
     ]
-    return "\n".join(part[:_LONGEST] for part in parts).casefold()
+    return "\n".join(part[:LONGEST] for part in parts).casefold()

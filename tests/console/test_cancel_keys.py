@@ -193,3 +193,23 @@ async def test_pressed_on_a_cancel_that_failed_the_key_asks_again_at_once(tmp_pa
         assert "asking again at once" in here.line("banner")
         await here.until(lambda: track.outcome is Ending.CANCELED)
         assert len(here.desk.kills) == 1
+
+
+async def test_a_filter_that_cannot_be_read_hides_nothing_says_so_and_cancels_nothing(tmp_path: Path) -> None:
+    async with ground(tmp_path, orders=20) as here:
+        await here.press("slash")
+        here.filter.value = "side:buy age>5x"
+        await here.until(lambda: "1 word not read" in here.line("filtercount"))
+        await here.until(lambda: "needs a time" in here.line("detail"))
+        model = here.grid.model
+        assert 0 < len(model) < model.total
+        assert f"{len(model)} of {model.total} shown" in here.line("filtercount")
+        await here.press("enter", "X")
+        assert "the filter was not read" in here.line("banner")
+        assert here.desk.kills == []
+        assert here.app._main.shown() == frozenset()
+        here.filter.value = "side:buy"
+        await here.until(lambda: not model.troubles)
+        await here.press("X")
+        await here.until(lambda: isinstance(here.app.screen, ConfirmScreen))
+        assert f"Cancel {len(model)} shown orders?" in here.line("title")

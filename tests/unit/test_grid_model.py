@@ -268,8 +268,9 @@ class TestMarks:
 
 PRICES = st.sampled_from([None, "1", "2", "2.0", "30"])
 ROWS = st.builds(
-    lambda n, venue, account, price, side, stage, revision: row_of(
-        order_of(f"{n}", venue=venue, account=account, price=price, side=side), revision, stage
+    lambda n, venue, account, price, side, stage, revision, born: replace(
+        row_of(order_of(f"{n}", venue=venue, account=account, price=price, side=side), revision, stage),
+        born=born,
     ),
     st.integers(0, 12),
     st.sampled_from(["p99", "roxom"]),
@@ -278,19 +279,23 @@ ROWS = st.builds(
     st.sampled_from([None, *Side]),
     st.sampled_from([None, *Stage]),
     st.integers(0, 3),
+    st.sampled_from([None, 0.0, -20.0, 3.0]),
 )
+FILTERS = ["", "p99", "buy", "sent", "nothing", "age>5s", "-age>=30s p99", "-side:b", "price<30", "age>"]
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("apply"), st.lists(ROWS, max_size=8), st.lists(ROWS, max_size=3)),
         st.tuples(st.just("sort"), st.sampled_from(SORTS), st.booleans()),
-        st.tuples(st.just("filter"), st.sampled_from(["", "p99", "buy", "sent", "nothing"]), st.none()),
+        st.tuples(st.just("filter"), st.sampled_from(FILTERS), st.none()),
+        st.tuples(st.just("time"), st.floats(0.0, 40.0), st.none()),
     ),
     max_size=12,
 )
 
 
-def expected(model: GridModel, rows: Sequence[GridRow]) -> list[OrderKey]:
+def expected(model: GridModel, rows: Sequence[GridRow], now: float) -> list[OrderKey]:
     fresh = GridModel()
+    fresh.pass_time(now)
     fresh.set_sort(model.sort, model.reverse)
     fresh.set_filter(model.filter)
     fresh.apply(rows)
@@ -302,6 +307,7 @@ def expected(model: GridModel, rows: Sequence[GridRow]) -> list[OrderKey]:
 def test_any_history_ends_like_a_fresh_start(steps: list[tuple[str, object, object]]) -> None:
     model = GridModel()
     held: dict[OrderKey, GridRow] = {}
+    now = 0.0
     for name, one, other in steps:
         if name == "apply":
             assert isinstance(one, list)
@@ -313,10 +319,15 @@ def test_any_history_ends_like_a_fresh_start(steps: list[tuple[str, object, obje
         elif name == "sort":
             assert isinstance(one, Column)
             model.set_sort(one, bool(other))
+        elif name == "time":
+            assert isinstance(one, float)
+            now = one
+            before = [row.key for row in model]
+            assert model.pass_time(now) is ([row.key for row in model] != before)
         else:
             assert isinstance(one, str)
             model.set_filter(one)
-        assert [row.key for row in model] == expected(model, list(held.values()))
+        assert [row.key for row in model] == expected(model, list(held.values()), now)
         assert model.total == len(held)
         for index, row in enumerate(model):
             assert model.position(row.key) == index

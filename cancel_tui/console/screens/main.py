@@ -29,7 +29,7 @@ class MainScreen(DeskScreen):
         yield OrderGrid(ascii_only=self.console_app.ascii_only, id="grid")
         with Horizontal(id="filterbar"):
             yield from self.lines_of("filterlabel")
-            yield Input(placeholder="words that every shown order holds", id="filter", compact=True)
+            yield Input(placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True)
             yield from self.lines_of("filtercount")
         yield from self.lines_of("detail", "log", "footer")
 
@@ -47,7 +47,9 @@ class MainScreen(DeskScreen):
         return self.query_one("#grid", OrderGrid)
 
     def shown(self) -> frozenset[OrderKey]:
-        """The orders that the filter shows and that have not ended."""
+        """The orders that the filter shows and that have not ended; none where a word could not be read."""
+        if self.grid.model.troubles:
+            return frozenset()
         over = self.console_app.ledger.over
         return frozenset(row.key for row in self.grid.model if not over(row.key))
 
@@ -101,11 +103,17 @@ class MainScreen(DeskScreen):
         bar.set_class(not wanted, "hidden")
         if wanted:
             self.show("filterlabel", Text("filter ", "bold"))
-            told = f" {len(model)} of {model.total} shown; "
-            told += "Enter keeps it, Esc ends it" if field.has_focus else "/ changes it"
-            self.show("filtercount", Text(told, "dim", no_wrap=True))
+            told = Text(f" {len(model)} of {model.total} shown", no_wrap=True)
+            if model.troubles:
+                told.append(f", {lines.plural(len(model.troubles), 'word')} not read", lines.DOUBT)
+            told.append("; Enter keeps it, Esc ends it" if field.has_focus else "; / changes it", "dim")
+            self.show("filtercount", told)
 
     def _detail(self) -> None:
+        if self.grid.model.troubles and self.query_one("#filter", Input).has_focus:
+            said = Text(f"! {self.grid.model.troubles[-1]}; this word hides nothing", lines.DOUBT)
+            self.show("detail", said)
+            return
         key = self.grid.cursor_key
         row = self.grid.model.get(key) if key else None
         track = self.console_app.ledger.tracks.get(key) if key else None
@@ -150,6 +158,10 @@ class MainScreen(DeskScreen):
         if not marked and not self.grid.model.filter.strip():
             self.console_app.refuse("mark orders or set a filter first; ^K is for everything")
             return
+        if not marked and self.grid.model.troubles:
+            # More is shown than was asked for.
+            self.console_app.refuse(f"the filter was not read: {self.grid.model.troubles[0]}")
+            return
         self.console_app.confirm_cancel(marked or self.shown(), "marked" if marked else "shown")
 
     # Events
@@ -176,6 +188,8 @@ class MainScreen(DeskScreen):
         """Filter as it is typed."""
         self.grid.set_filter(event.value)
         self._filterbar()
+        if not self.cramped:
+            self._detail()
 
     def on_order_grid_cursor_moved(self) -> None:
         """Show the order that is now under the cursor."""
