@@ -149,7 +149,7 @@ class CoinSwitch(HttpVenue):
         is known about a cancel then, and a read was sent to a wrong place.
         """
         failure = super().classify(call, reply)
-        if not isinstance(failure, Refused) or failure.reason is Reason.BUSY:
+        if not isinstance(failure, Refused) or failure.reason in (Reason.BUSY, Reason.HALTED):
             return failure
         speaks, absent = _speaks(reply.body), reply.status in (404, 410)
         if absent and not reply.body.strip() and call in _BY_ORDER:
