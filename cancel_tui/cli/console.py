@@ -28,8 +28,8 @@ def run(options: argparse.Namespace) -> int:
     return asyncio.run(show(desk, read_only=options.read_only))
 
 
-async def show(desk: Desk, *, read_only: bool) -> int:
-    """Run the console on a desk until it is left; the exit status.
+async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp] | None = None) -> int:
+    """Run the console on a desk until it is left; the exit status. `make` makes another one, ASCII or not.
 
     A crash of the screen or a signal ends the screen, not the kill: what is under way comes to its end
     first, within bounds. What was not over is said.
@@ -39,7 +39,7 @@ async def show(desk: Desk, *, read_only: bool) -> int:
 
     encoding = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
     ascii_only = bool(encoding) and "utf" not in encoding.lower()
-    app = CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
+    app = make(ascii_only) if make else CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
     try:
         with _signals(app):
             await app.run_async()

@@ -7,9 +7,11 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cancel_tui.cli import drill
 from cancel_tui.cli.console import show
-from cancel_tui.cli.practice import add_practice, make_cluster
-from cancel_tui.cli.session import practice_credentials
+from cancel_tui.cli.drill import DrillName
+from cancel_tui.cli.practice import DEFAULT_ORDERS, add_practice, check_numbers, make_cluster
+from cancel_tui.cli.session import UsageError, practice_credentials
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.settings import parse_settings
@@ -18,11 +20,27 @@ from cancel_tui.settings import parse_settings
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     add_practice(parser)
+    parser.set_defaults(orders=None)
+    parser.add_argument(
+        "--drill",
+        action=DrillName,
+        metavar="NAME",
+        help="run a named scenario and write a report; `list` shows every one with a sentence, and ends",
+    )
+    parser.add_argument(
+        "--auto",
+        action="store_true",
+        help="with --drill: fire the kill without a screen and without the word",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Start the practice venues and open the console on them."""
-    return asyncio.run(_demo(options))
+    if options.auto and options.drill is None:
+        raise UsageError("--auto goes with --drill NAME only")
+    orders, options.orders = options.orders, DEFAULT_ORDERS if options.orders is None else options.orders
+    check_numbers(options)
+    return asyncio.run(_demo(options)) if options.drill is None else drill.run(options, orders)
 
 
 async def _demo(options: argparse.Namespace) -> int:

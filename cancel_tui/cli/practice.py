@@ -16,6 +16,9 @@ from cancel_tui.cli.session import UsageError
 from cancel_tui.practice.catalogue import FaultError, overview
 from cancel_tui.practice.cluster import KINDS, LIVELY, Cluster
 
+DEFAULT_ORDERS = 200
+"""Open orders at the start, over all venues."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
@@ -27,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_practice(parser: argparse.ArgumentParser) -> None:
     """The options that practice and demo share."""
-    parser.add_argument("--orders", type=int, default=200, metavar="N", help="open orders at the start")
+    parser.add_argument(
+        "--orders", type=int, default=DEFAULT_ORDERS, metavar="N", help="open orders at the start"
+    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds per answer")
     parser.add_argument(
         "--faults",
@@ -57,12 +62,17 @@ class _Faults(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def make_cluster(options: argparse.Namespace) -> Cluster:
-    """The practice venues that the options ask for; raises UsageError."""
+def check_numbers(options: argparse.Namespace) -> None:
+    """Raise UsageError for a book or a latency that nobody can mean."""
     if not 0 <= options.orders <= 200_000:
         raise UsageError("--orders must be from 0 to 200000")
     if not 0 <= options.latency <= 60_000:
         raise UsageError("--latency must be from 0 to 60000 milliseconds")
+
+
+def make_cluster(options: argparse.Namespace) -> Cluster:
+    """The practice venues that the options ask for; raises UsageError."""
+    check_numbers(options)
     faults = tuple(one.strip() for one in options.faults.split(",") if one.strip())
     try:
         return Cluster(

@@ -192,6 +192,9 @@ class CancelApp(App[int], inherit_bindings=False):
         """A sentence into the banner, for a few seconds."""
         self.notice, self._notice_until, self._dirty = literal(text, 300), monotonic() + NOTICE, True
 
+    def deed(self, what: str) -> None:
+        """The operator did something on the way to a kill; a drill takes note of it."""
+
     def warm(self) -> None:
         """Open the connections that a kill will need."""
         for slot in self.desk.slots.values():
@@ -229,6 +232,8 @@ class CancelApp(App[int], inherit_bindings=False):
                 self.refuse("there was no kill yet")
         elif command_id == "quit":
             self.leave()
+        elif command_id == "drill":
+            self.refuse("no drill is on; `cancel-tui demo --drill list` tells which there are")
         elif BY_ID[command_id].where is Where.GRID:
             self._main.run_command(command_id)
 

@@ -86,6 +86,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
     Command("board", ("b",), "Board", "Show the last kill."),
     Command(
+        "drill",
+        ("D",),
+        "Drill",
+        "In a drill: show how it went so far, and write its report.",
+        footer=False,
+    ),
+    Command(
         "quit",
         ("ctrl+q",),
         "Quit",

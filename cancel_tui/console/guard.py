@@ -38,6 +38,11 @@ class Guard:
     last_letter: float | None = None
     fired: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether the whole word stands."""
+        return self.typed.casefold() == self.word.casefold()
+
     def left(self, now: float) -> float:
         """Seconds until it lapses."""
         return max(0.0, (self.last_key or self.armed) + LAPSE - now)
@@ -79,7 +84,7 @@ class Guard:
         """Enter fires if the whole word stands and came in an earlier read."""
         if not self.touch(at) or self.fired:
             return Said.NOTHING
-        if self.typed.casefold() != self.word.casefold() or self.last_letter is None:
+        if not self.whole or self.last_letter is None:
             return Said.WRONG if self.typed else Said.NOTHING
         if at - self.last_letter < SAME_READ:
             self.last_letter = at

@@ -44,10 +44,15 @@ def mode_of(desk: Desk) -> str:
     return next((mode for mode in ("LIVE", "TEST", "PRACTICE") if mode in modes), "LIVE")
 
 
-def mode_mark(desk: Desk) -> Text:
-    """The environment as a mark that cannot be overlooked."""
+def mode_mark(desk: Desk, room: int | None = None) -> Text:
+    """The environment as a mark that cannot be overlooked, and what it is run for, cut to `room` columns."""
     mode = mode_of(desk)
-    return Text(f" {mode} ", MODES[mode])
+    mark = Text(f" {mode} ", MODES[mode])
+    if desk.occasion:
+        mark.append(f"{literal(desk.occasion, 40)} ", MODES[mode])
+        if room is not None and cell_len(mark.plain) > room:
+            mark.truncate(max(room, len(f" {mode} DRILL")), overflow="ellipsis")
+    return mark
 
 
 def plural(count: int, word: str) -> str:

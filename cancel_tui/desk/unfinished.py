@@ -23,7 +23,7 @@ RECENT = 7 * 86_400.0
 _STOP = "stop:"
 _LIFE = re.compile(
     rb'^\{"seq":\d+,"prev":"[^"]*","at":"[^"]*","kind":"'
-    rb'(opened|kill_begin|kill_end|kill_interrupted|kill_reopened)"[^\n]*\}$',
+    rb'(opened|drill_begin|kill_begin|kill_end|kill_interrupted|kill_reopened)"[^\n]*\}$',
     re.MULTILINE,
 )
 """The records that tell whether a kill is over; the rest of a file need not be read for that."""
@@ -148,7 +148,9 @@ def _life_records(path: Path) -> list[Record]:
         return []
     if b'"kind":"kill_begin"' not in data:
         return []
-    return [record for _, record in read_file(path.name, (one[0] for one in _LIFE.finditer(data)))]
+    records = [record for _, record in read_file(path.name, (one[0] for one in _LIFE.finditer(data)))]
+    # The venues of a drill are gone with its process: nothing is left that could be finished.
+    return [] if any(record.get("kind") == "drill_begin" for record in records) else records
 
 
 def _take(lives: dict[str, _Life], path: Path, record: Record) -> None:

@@ -39,6 +39,8 @@ class Watching(ABC):
         self.slots: dict[VenueName, Slot] = {
             VenueName(one.name): Slot(one) for one in settings.venues if one.enabled
         }
+        self.occasion = ""
+        """What it is run for beside its work, such as a drill by its name; shown on every screen."""
         self.revision = 0
         self.watchers: list[Callable[[], None]] = []
         self._data_dir = data_dir

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -22,6 +23,10 @@ from cancel_tui.text import table
 
 _FRAME = 14
 """Rows of the screen that are neither venues nor warnings."""
+_TITLE = 24
+"""Columns of the title that are neither the environment nor what would go."""
+_DEEDS = {Said.WRONG: "wrong", Said.AGAIN: "too_soon", Said.FIRE: "fired"}
+"""What a drill notes of the guard's answers."""
 _ALL_COLUMNS = 72
 """Columns of the screen below which buys and sells are not told apart."""
 
@@ -116,6 +121,7 @@ class ArmScreen(DeskScreen):
         if self._guard is not None:
             self._guard.paste()
             self._note = "pasted text does not count; type the word"
+            self.console_app.deed("pasted")
         self.tick()
 
     def _said(self, said: Said) -> None:
@@ -124,6 +130,11 @@ class ArmScreen(DeskScreen):
             Said.WRONG: f"that is not {word}; type it again",
             Said.AGAIN: "press Enter again",
         }.get(said, "")
+        deed = _DEEDS.get(said)
+        if deed is not None:
+            self.console_app.deed(deed)
+        if said is Said.LETTER and self._guard is not None and self._guard.whole:
+            self.console_app.deed("word")
         if said is Said.FIRE:
             self.console_app.fire(self._scope, hold=self._hold, seen=self._seen, case=self.case)
 
@@ -174,6 +185,7 @@ class ArmScreen(DeskScreen):
         if self.lapsed and not self._told_lapse:
             self._told_lapse = True
             self.console_app.say("arming lapsed; nothing was sent")
+            self.console_app.deed("lapsed")
         super().tick()
 
     def _title(self, found: list[VenuePreview], width: int) -> Text:
@@ -186,7 +198,8 @@ class ArmScreen(DeskScreen):
         words += "" if narrow == EVERYTHING else f": {narrow}"
         words = words if self.case is None else f"resume {self.case.kill_id[:6]}: {words}"
         words += ", hold flat" if self._hold else ""
-        left = Text.assemble(lines.mode_mark(app.desk), (" ARMED  ", "bold"), (words, "bold"))
+        mark = lines.mode_mark(app.desk, width - cell_len(words) - _TITLE)
+        left = Text.assemble(mark, (" ARMED  ", "bold"), (words, "bold"))
         if guard is None or self.lapsed:
             return lines.spread(left, Text("LAPSED", "bold reverse"), width)
         return lines.spread(left, Text(f"lapses in {guard.left(app.event_time()):.0f} s"), width)

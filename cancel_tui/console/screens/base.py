@@ -72,7 +72,8 @@ class DeskScreen(Screen[None]):
         """Something at the desk changed, or time has passed; at most 20 times a second."""
         self.set_class(self.cramped, "cramped")
         if self.cramped:
-            self.show("cramped", self.in_short())
+            mark, short = lines.mode_mark(self.console_app.desk), self.in_short()
+            self.show("cramped", short if mark.plain in short.plain else Text.assemble(mark, "\n", short))
         else:
             self.paint()
 
