@@ -12,16 +12,18 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
 from cancel_tui.console import leaving, output
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where, shown_key
+from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.export import write_report
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
+from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
@@ -29,7 +31,6 @@ from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
-from cancel_tui.console.theme import THEME
 from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
@@ -43,7 +44,6 @@ from cancel_tui.desk.unfinished import Unfinished
 from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.redaction import place_of
 from cancel_tui.scope import Scope
-from cancel_tui.settings import SettingsError
 from cancel_tui.text import literal
 
 FRAMES = 20
@@ -58,7 +58,7 @@ AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(App[int], inherit_bindings=False):
+class CancelApp(LooksApp, inherit_bindings=False):
     """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
@@ -95,14 +95,7 @@ class CancelApp(App[int], inherit_bindings=False):
         self._asked_to_leave = -inf
         self._notice_until = 0.0
         self._main = MainScreen()
-        self._theme_up(desk.settings.console.theme)
-
-    def _theme_up(self, name: str) -> None:
-        self.register_theme(THEME)
-        if name not in self.available_themes:
-            allowed = ", ".join(sorted(self.available_themes))
-            raise SettingsError(f"[console] theme: there is no {name!r}; there are {allowed}")
-        self.theme = name
+        self.look_up(desk.settings.console.theme)
 
     def get_default_screen(self) -> Screen[Any]:
         """The grid."""
@@ -234,6 +227,8 @@ class CancelApp(App[int], inherit_bindings=False):
             self.leave()
         elif command_id == "drill":
             self.refuse("no drill is on; `cancel-tui demo --drill list` tells which there are")
+        elif command_id == "theme":
+            self.refuse(self.next_theme())
         elif BY_ID[command_id].where is Where.GRID:
             self._main.run_command(command_id)
 
@@ -259,7 +254,7 @@ class CancelApp(App[int], inherit_bindings=False):
 
     def _may_cancel(self) -> bool:
         if self.read_only:
-            self.refuse("READ-ONLY: nothing that cancels will run")
+            self.refuse(WHY_READ_ONLY)
         return not self.read_only
 
     def cancel_one(self, key: OrderKey | None) -> None:

@@ -93,6 +93,13 @@ COMMANDS: tuple[Command, ...] = (
         footer=False,
     ),
     Command(
+        "theme",
+        ("T",),
+        "Theme",
+        "The next theme, for this run; the house one, light, high contrast, mono.",
+        footer=False,
+    ),
+    Command(
         "quit",
         ("ctrl+q",),
         "Quit",

@@ -20,7 +20,7 @@ from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, iso, plain
 from cancel_tui.text import literal
 
-MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on yellow", "LIVE": "bold white on dark_red"}
+MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on magenta", "LIVE": "bold black on white"}
 """Practice, test and live cannot be confused: another word, another ground."""
 GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
 """Proven, doubtful, under way."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from rich.text import Text
+from rich.text import Span, Text
 from textual.widgets import Static
+
+from cancel_tui.console.looks import LooksApp
+from cancel_tui.console.theme import HOUSE, Look
 
 _TWINS = str.maketrans("●○◌⊘▲▼✖✔✓▸█░▒▌…–·×“”", '*oo/^vxv+>#.:_~-.x""')
 
@@ -21,6 +24,19 @@ def in_ascii(text: Text) -> Text:
     )
 
 
+def in_look(text: Text, look: Look) -> Text:
+    """The same text in the colours of a look."""
+    if look is HOUSE:
+        return text
+    shown = text.copy()
+    shown.style = look.style(text.style) if isinstance(text.style, str) else text.style
+    shown.spans = [
+        Span(start, end, look.style(style) if isinstance(style, str) else style)
+        for start, end, style in text.spans
+    ]
+    return shown
+
+
 class Line(Static):
     """One or a few lines of literal text, drawn anew only when they differ from what stands there."""
 
@@ -30,16 +46,18 @@ class Line(Static):
         super().__init__(id=id, markup=False)
         self._ascii_only = ascii_only
         self._said: Text | None = None
+        self._look = HOUSE
 
     def say(self, text: Text) -> None:
         """Show a text; the same text again costs nothing."""
         if self._ascii_only:
             text = self._cut(in_ascii(text))
-        said = self._said
-        if said is not None and said == text and said.style == text.style and said.justify == text.justify:
+        said, look = self._said, self.app.worn if isinstance(self.app, LooksApp) else HOUSE
+        same = said is not None and said == text and said.style == text.style
+        if same and said is not None and said.justify == text.justify and look is self._look:
             return
-        self._said = text
-        self.update(text)
+        self._said, self._look = text, look
+        self.update(in_look(text, look))
 
     def _cut(self, text: Text) -> Text:
         """Lines that are too long end in an ASCII sign; the toolkit would end them in another one."""

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from cancel_tui.console import lines
 from cancel_tui.console.arming import EVERYTHING, Choice, narrowed, preview_of, scope_words, warnings
 from cancel_tui.console.commands import Where
+from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.desk.preview import VenuePreview
@@ -209,7 +210,7 @@ class ArmScreen(DeskScreen):
         if guard is None:
             return Text()
         if app.read_only:
-            return Text("READ-ONLY: nothing that cancels will run", "bold reverse")
+            return Text(WHY_READ_ONLY, "bold reverse")
         if self.lapsed:
             chord = app.keymap.hints(Where.EVERYWHERE)[0][0]
             return Text(f"LAPSED: nothing was sent; {chord} arms again", lines.DOUBT)

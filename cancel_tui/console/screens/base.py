@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
+from textual.css.types import EdgeType
 from textual.screen import Screen
 
-from cancel_tui.console import lines
+from cancel_tui.console import edges, lines
 from cancel_tui.console.commands import Where
 from cancel_tui.console.widgets import Line
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 FLOOR = (56, 14)
 """Columns and rows below which a screen says what matters in a sentence instead of being drawn."""
+
+
+_FIRST = ("header", "title")
+"""The lines that stand at the top of a screen."""
 
 
 class DeskScreen(Screen[None]):
@@ -45,8 +50,15 @@ class DeskScreen(Screen[None]):
             yield Line(id=name, ascii_only=self.console_app.ascii_only)
 
     def show(self, name: str, text: Text, *, when: bool = True) -> None:
-        """Put a text on a line; the line takes no room unless `when`."""
+        """Put a text on a line; the line takes no room unless `when`.
+
+        The first line of a screen, `header` or `title`, is dressed in the environment.
+        """
         line = self.query_one(f"#{name}", Line)
+        if name in _FIRST:
+            app, mode = self.console_app, lines.mode_of(self.console_app.desk)
+            mark, width = lines.mode_mark(app.desk), self.size.width
+            text = edges.dressed(text, mark, width, mode, read_only=app.read_only, ascii_only=app.ascii_only)
         line.set_class(not when, "hidden")
         if when:
             line.say(text)
@@ -76,6 +88,27 @@ class DeskScreen(Screen[None]):
             self.show("cramped", short if mark.plain in short.plain else Text.assemble(mark, "\n", short))
         else:
             self.paint()
+            self._draw_edges()
+
+    def _draw_edges(self) -> None:
+        """Whatever has a rule above or below it repeats the environment there."""
+        app, mode = self.console_app, lines.mode_of(self.console_app.desk)
+        width = max(0, self.size.width - 2)
+        told = edges.rule(mode, width, read_only=app.read_only, ascii_only=app.ascii_only)
+        for one in ("practice", "test", "live"):
+            self.set_class(one == mode.lower(), one)
+        kind: EdgeType = "heavy" if mode == "LIVE" and not app.ascii_only else "blank"
+        for part in self.children:
+            (top, colour), _, (bottom, _), _ = part.styles.border
+            if top not in ("", kind):
+                part.styles.border_top = (kind, colour)
+            if bottom not in ("", kind):
+                part.styles.border_bottom = (kind, colour)
+            # A title that is set again is drawn again, and the whole part with it.
+            if top and str(part.border_title) != told:
+                part.border_title = told
+            if bottom and str(part.border_subtitle) != told:
+                part.border_subtitle = told
 
     def paint(self) -> None:
         """Draw the screen."""

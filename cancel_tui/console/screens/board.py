@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from cancel_tui.console import board_lines, lines
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import Where
+from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.details import DetailScreen
 from cancel_tui.desk.kill import Kill
@@ -88,7 +89,7 @@ class BoardScreen(DeskScreen):
         """Hold every venue of the kill until it is released, those that are through already as well."""
         app, kill = self.console_app, self.kill
         if app.read_only:
-            app.refuse("read-only: nothing that cancels will run")
+            app.refuse(WHY_READ_ONLY)
         elif not kill.runs:
             app.refuse("nothing to hold: no venue of this kill can be asked")
         elif kill.finished_wall is not None and app.desk.clock.wall() - kill.finished_wall > HOLD_WITHIN:

@@ -1,0 +1,56 @@
+"""How the console looks: the theme of this run, with colours or without, and its change by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import App
+from textual.filter import LineFilter, Monochrome, NoColor
+
+from cancel_tui.console.theme import HOUSE, LOOKS, MONO, Look, next_look
+from cancel_tui.settings import SettingsError
+
+
+class LooksApp(App[int], inherit_bindings=False):
+    """An application with the console's looks.
+
+    Without colour, by the theme or by `NO_COLOR`, no colour leaves for the terminal at all.
+    """
+
+    ascii_only = False
+    """Whether borders and signs are made of ASCII characters only."""
+
+    def look_up(self, name: str) -> None:
+        """Register the looks and take one of them, or a theme of the toolkit; raises SettingsError."""
+        self._forced = self.no_color
+        self._plain = NoColor()
+        for look in LOOKS.values():
+            self.register_theme(look.theme)
+        if name not in self.available_themes:
+            others = ", ".join(sorted(set(self.available_themes) - set(LOOKS)))
+            raise SettingsError(
+                f"[console] theme: there is no {name!r}; there are {', '.join(LOOKS)}, and {others}"
+            )
+        self.wear(name)
+
+    def wear(self, name: str) -> None:
+        """Take a theme for this run."""
+        self.no_color = self._forced or name == MONO.theme.name
+        self.theme = name
+
+    @property
+    def worn(self) -> Look:
+        """What the styles of single lines look like now."""
+        return MONO if self.no_color else LOOKS.get(self.theme, HOUSE)
+
+    def next_theme(self) -> str:
+        """Take the next look for this run, and say what keeps it."""
+        name = next_look(self.theme).theme.name
+        self.wear(name)
+        told = f'theme {name} for this run; to keep it: theme = "{name}" under [console]'
+        return f"{told}; NO_COLOR is set, so it shows no colours" if self._forced else told
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The toolkit's own filter for `NO_COLOR` leaves shades of grey; ours leaves no colour."""
+        filters = [one for one in super().get_line_filters() if not isinstance(one, Monochrome | NoColor)]
+        return [*filters, self._plain] if self.no_color else filters

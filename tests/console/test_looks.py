@@ -1,0 +1,169 @@
+"""How the console looks: the environment on every screen, themes, and what remains of them without colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style
+
+from cancel_tui.console import badges, lines
+from cancel_tui.console.edges import READ_ONLY, fill_of
+from cancel_tui.console.screens.arm import ArmScreen
+from cancel_tui.console.screens.base import DeskScreen
+from cancel_tui.console.theme import LOOKS
+from tests.console.ground import NARROW, WIDE, Ground, ground
+
+THEMES = list(LOOKS)
+
+
+async def every_screen(here: Ground) -> list[tuple[str, str]]:
+    """The name and the painted text of each screen, each reached by its key."""
+    seen = []
+
+    async def note() -> None:
+        screen = here.app.screen
+        assert isinstance(screen, DeskScreen)
+        screen.tick()
+        await here.pilot.pause()
+        seen.append((type(screen).__name__, here.picture()))
+
+    await note()
+    await here.press("question_mark")
+    await note()
+    await here.press("escape")
+    await here.arm()
+    await note()
+    await here.press("escape")
+    if not here.app.read_only:
+        await here.press("down", "space", "X")
+        await note()
+        await here.press("escape")
+        await here.over(await here.kill())
+        await note()
+        await here.press("d")
+        await note()
+        await here.press("escape", "escape")
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("mode", "ascii_only", "size"),
+    [("PRACTICE", False, NARROW), ("TEST", True, NARROW), ("LIVE", False, WIDE), ("LIVE", True, NARROW)],
+)
+async def test_the_environment_stands_on_every_screen_in_word_and_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, ascii_only: bool, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(lines, "mode_of", lambda desk: mode)
+    async with ground(tmp_path, ascii_only=ascii_only, size=size) as here:
+        for name, picture in await every_screen(here):
+            shown = picture.splitlines()
+            assert f" {mode} " in shown[0], name
+            assert picture.count(mode) >= 4, f"{name} repeats it\n{picture}"
+            assert fill_of(mode, ascii_only) * 3 in picture, name
+            assert READ_ONLY not in picture
+            others = {"PRACTICE", "TEST", "LIVE"} - {mode}
+            assert not any(f" {one} " in picture for one in others), name
+
+
+async def test_read_only_stands_on_every_screen(tmp_path: Path) -> None:
+    async with ground(tmp_path, read_only=True) as here:
+        for name, picture in await every_screen(here):
+            assert READ_ONLY in picture.splitlines()[0], name
+            assert picture.count(READ_ONLY) >= 2, f"{name}\n{picture}"
+
+
+def painted(here: Ground) -> list[Segment]:
+    return [segment for strip in here.app.screen._compositor.render_strips() for segment in strip]
+
+
+async def test_the_theme_key_goes_through_the_looks_and_says_what_keeps_one(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        grounds = []
+        for name in [*THEMES[1:], THEMES[0]]:
+            await here.press("T")
+            assert here.app.theme == name
+            here.app.look()
+            assert f'theme = "{name}" under [console]' in here.line("banner")
+            await here.pilot.pause()
+            grounds.append(here.app.screen.background_colors[1])
+        assert len(set(grounds)) >= 3
+
+
+async def test_mono_and_no_color_let_no_colour_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ground(tmp_path, console='theme = "mono"') as here:
+        await here.arm()
+        await here.until(lambda: not any(_coloured(one) for one in painted(here)))
+        await here.press("escape", "T")
+        await here.until(lambda: any(_coloured(one) for one in painted(here)))
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with ground(tmp_path) as here:
+        await here.press("T")
+        assert "NO_COLOR is set" in here.line("banner")
+        assert not any(_coloured(one) for one in painted(here))
+
+
+def _coloured(segment: Segment) -> bool:
+    style = segment.style
+    return style is not None and any(one and not one.is_default for one in (style.color, style.bgcolor))
+
+
+Looks = dict[str, tuple[object, ...]]
+
+
+def _sixteen(style: Style) -> tuple[object, ...]:
+    """What a terminal of 16 colours makes of a style: ground, colour, attributes."""
+    ground, fore = (
+        None if one is None or one.is_default else one.downgrade(ColorSystem.STANDARD).number
+        for one in (style.bgcolor, style.color)
+    )
+    fore, ground = (ground, fore) if style.reverse else (fore, ground)
+    return ground, fore, bool(style.bold), bool(style.underline), bool(style.reverse)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_alarm_doubt_and_quiet_differ_in_every_theme_on_sixteen_colours(
+    tmp_path: Path, theme: str
+) -> None:
+    async with ground(tmp_path, console=f'theme = "{theme}"') as here:
+        await here.press("down")
+        painter = here.grid._painter
+        for cursor in (False, True):
+            looks = {role: _sixteen(painter._style(role, cursor)) for role in badges.ROLES}
+            for role, look in looks.items():
+                assert look[0] is None or look[0] != look[1], f"{role} cannot be read: {look}"
+            quiet = looks["open"]
+            assert looks["alarm"] not in {look for role, look in looks.items() if role != "alarm"}
+            assert quiet != looks["unknown"] != looks["alarm"]
+        line, cursor_line = _sixteen(painter._style("text", False)), _sixteen(painter._style("text", True))
+        assert line != cursor_line, "the cursor is seen"
+
+
+def test_in_mono_every_state_differs_in_word_and_shape_and_attention_in_attribute() -> None:
+    states = [make() for make in badges.STATES]
+    for kind in ("word", "shape", "ascii", "role"):
+        assert len({getattr(one, kind) for one in states}) == len(states), kind
+    mono = LOOKS["mono"]
+    told = {
+        "alarm": mono.style(lines.ALARM),
+        "doubt": mono.style(lines.DOUBT),
+        "quiet": mono.style(""),
+    }
+    assert told == {"alarm": "bold reverse", "doubt": "bold", "quiet": ""}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_style_of_a_line_is_one_that_can_be_drawn(theme: str) -> None:
+    for style in (lines.ALARM, lines.DOUBT, lines.GOOD, f"bold {lines.GOOD}", lines.BUSY, "dim", "reverse"):
+        Style.parse(LOOKS[theme].style(style))
+    for style in lines.MODES.values():
+        Style.parse(LOOKS[theme].style(style))
+
+
+async def test_armed_read_only_shows_why_instead_of_the_word(tmp_path: Path) -> None:
+    async with ground(tmp_path, read_only=True) as here:
+        await here.arm()
+        assert isinstance(here.app.screen, ArmScreen)
+        assert "started with --read-only" in here.line("word")
