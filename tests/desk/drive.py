@@ -19,6 +19,12 @@ QUIET = 0.003
 """Real seconds without a request that count as: everybody waits."""
 
 
+async def _turns() -> None:
+    """Some turns of the event loop, each with a look at every socket."""
+    for _ in range(12):
+        await asyncio.sleep(0)
+
+
 class Stage:
     """A cluster of practice venues and a desk on one manual clock."""
 
@@ -35,18 +41,31 @@ class Stage:
     async def until(self, done: Callable[[], bool], *, virtual: float = 600.0, real: float = 40.0) -> None:
         """Let time pass until a condition holds; fails past either limit."""
         begun, started = self.clock.monotonic(), time.monotonic()
+        calm = False
         while not done():
             assert self.clock.monotonic() - begun < virtual, "the condition did not come true in time"
             assert time.monotonic() - started < real, "the test takes too long"
             pulse = self._pulse()
             self.look()
-            await asyncio.sleep(QUIET)
+            await self._quiet(calm)
             if self._pulse() != pulse or done():
+                calm = False
                 continue
-            await asyncio.sleep(QUIET)
             wake = self.clock.next_wake
-            if self._pulse() == pulse and wake is not None:
+            if wake is not None:
                 self.clock.advance(max(0.0, wake - self.clock.monotonic()))
+            # A beat of a venue that nobody answers to needs no long look: what it starts shows at once.
+            await _turns()
+            calm = self._pulse() == pulse
+
+    async def _quiet(self, calm: bool) -> None:
+        """Long enough for whatever is on its way to show."""
+        if calm:
+            await _turns()
+            await asyncio.sleep(QUIET / 10)
+        else:
+            await asyncio.sleep(QUIET)
+            await asyncio.sleep(QUIET)
 
     async def finish(self, task: asyncio.Task[Any], **limits: float) -> None:
         """Let time pass until a task is over, and raise what it raised."""

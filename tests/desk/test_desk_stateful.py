@@ -258,7 +258,7 @@ class ManyLives(DeskMachine):
 
 TestDesk = DeskMachine.TestCase
 TestDesk.settings = settings(
-    max_examples=100,
+    max_examples=60,
     stateful_step_count=30,
     derandomize=True,
     deadline=None,

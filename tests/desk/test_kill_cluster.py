@@ -89,7 +89,7 @@ async def test_books_larger_than_every_page_are_killed_whole(tmp_path: Path) -> 
 
 
 async def test_a_futures_kill_by_the_cancel_all_meets_no_429(tmp_path: Path) -> None:
-    async with stage(tmp_path, 400, only="cs-fut") as at:
+    async with stage(tmp_path, 400, only="cs-fut", alone=True) as at:
         kill = await fire(at, EVERYTHING)
         assert kill.verdict is Verdict.FLAT
         assert seen(at, "cs-fut", "cancel_all") >= 1
@@ -98,7 +98,7 @@ async def test_a_futures_kill_by_the_cancel_all_meets_no_429(tmp_path: Path) -> 
 
 
 async def test_a_kill_by_side_goes_one_by_one_and_leaves_the_other_side(tmp_path: Path) -> None:
-    async with stage(tmp_path, 100, only="cs-fut") as at:
+    async with stage(tmp_path, 100, only="cs-fut", alone=True) as at:
         other = [one for one in live(at, "cs-fut") if one["side"].lower() == "sell"]
         kill = await fire(at, scope(side="buy"), deadline=900.0)
         assert seen(at, "cs-fut", "cancel_all") == 0
@@ -108,7 +108,7 @@ async def test_a_kill_by_side_goes_one_by_one_and_leaves_the_other_side(tmp_path
 
 
 async def test_a_symbol_kill_uses_the_cancel_all_of_that_symbol_and_nothing_else(tmp_path: Path) -> None:
-    async with stage(tmp_path, 100, only="p99") as at:
+    async with stage(tmp_path, 100, only="p99", alone=True) as at:
         symbol = live(at, "p99")[0]["symbol"]
         other = {one["order_id"] for one in live(at, "p99") if one["symbol"] != symbol}
         kill = await fire(at, scope(symbol=symbol.lower()))
@@ -154,7 +154,7 @@ async def test_newcomers_are_cancelled_too_and_called_so(tmp_path: Path) -> None
 
 
 async def test_a_hold_takes_what_comes_after_flat(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         kill = at.desk.plan_kill(EVERYTHING, deadline=60.0, hold=90.0)
         task = at.desk.start(kill, {})
@@ -193,7 +193,7 @@ async def test_fills_that_win_the_race_are_reported_as_fills(tmp_path: Path) -> 
 
 
 async def test_an_answer_lost_after_the_effect_is_read_back_never_guessed(tmp_path: Path) -> None:
-    async with stage(tmp_path, 60, only="cs-spot", faults=("effect_then_drop",)) as at:
+    async with stage(tmp_path, 60, only="cs-spot", alone=True, faults=("effect_then_drop",)) as at:
         kill = await fire(at, EVERYTHING)
         assert live(at) == []
         assert kill.verdict is Verdict.FLAT
@@ -217,7 +217,7 @@ async def test_a_dead_venue_delays_nobody_and_is_not_called_flat(tmp_path: Path)
 
 
 async def test_protective_orders_can_be_kept(tmp_path: Path) -> None:
-    async with stage(tmp_path, 100, only="cs-fut") as at:
+    async with stage(tmp_path, 100, only="cs-fut", alone=True) as at:
         kept = {
             one.id
             for one in at.cluster.named("cs-fut").book.live()

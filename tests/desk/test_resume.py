@@ -142,7 +142,7 @@ async def test_a_kill_that_died_anywhere_is_finished_and_no_order_is_unaccounted
 
 
 async def test_a_resumed_kill_touches_nothing_beside_its_scope(tmp_path: Path) -> None:
-    async with stage(tmp_path, 80, only="p99") as at:
+    async with stage(tmp_path, 80, only="p99", alone=True) as at:
         symbol = at.cluster.live()["p99"][0]["symbol"]
         outside = {key for key, one in listable(at).items() if one["symbol"] != symbol or key[0] != "p99"}
         scope = Scope(symbols=fold([symbol]), raw={"symbol": [symbol]})
@@ -183,7 +183,7 @@ async def test_a_frozen_list_of_orders_stays_frozen(tmp_path: Path) -> None:
 
 
 async def test_what_was_in_flight_is_said(tmp_path: Path) -> None:
-    async with stage(tmp_path, 40, only="cs-spot", faults=("hang",)) as at:
+    async with stage(tmp_path, 40, only="cs-spot", alone=True, faults=("hang",)) as at:
         left = await dies(at, tmp_path, EVERYTHING, 1)
         case = case_of(at, left)
         assert case.how == "cut off"
@@ -194,7 +194,7 @@ async def test_what_was_in_flight_is_said(tmp_path: Path) -> None:
 
 
 async def test_another_venue_under_the_same_name_is_not_asked(tmp_path: Path) -> None:
-    async with stage(tmp_path, 40, only="p99") as at:
+    async with stage(tmp_path, 40, only="p99", alone=True) as at:
         left = await dies(at, tmp_path, EVERYTHING, 1)
         before = listable(at)
         port = at.cluster.named("roxom").base_url
@@ -243,7 +243,7 @@ async def test_a_second_death_hands_everything_on(tmp_path: Path) -> None:
 
 
 async def test_a_living_process_is_left_alone_and_an_ended_kill_is_over(tmp_path: Path) -> None:
-    async with stage(tmp_path, 30, only="p99") as at:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
         kill = at.desk.plan_kill(EVERYTHING)
         task = at.desk.start(kill, scope_json(EVERYTHING))
         await at.until(lambda: bool(kill.runs))
@@ -254,7 +254,7 @@ async def test_a_living_process_is_left_alone_and_an_ended_kill_is_over(tmp_path
 
 
 async def test_a_kill_of_long_ago_is_found_only_by_those_who_look_for_it(tmp_path: Path) -> None:
-    async with stage(tmp_path, 30, only="p99") as at:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
         left = await dies(at, tmp_path, EVERYTHING, 1)
     for path in (left / "journal").iterdir():
         os.utime(path, (1.0, 1.0))
@@ -323,7 +323,7 @@ def test_a_scope_that_is_not_there_whole_is_refused(scope: Scope) -> None:
 
 
 async def test_an_altered_decision_is_not_carried_out(tmp_path: Path) -> None:
-    async with stage(tmp_path, 30, only="p99") as at:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
         symbol = at.cluster.live()["p99"][0]["symbol"]
         scope = Scope(symbols=fold([symbol]), raw={"symbol": [symbol]})
         left = await dies(at, tmp_path, scope, 1)

@@ -54,7 +54,7 @@ def shown(at: Stage, width: int = 200) -> str:
 
 
 async def test_the_board_says_when_the_next_try_is(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         venue.faults.add("trading_disabled")
         task = at.desk.start(kill := at.desk.plan_kill(EVERYTHING), {})
@@ -85,7 +85,7 @@ def test_the_next_try_is_not_told_before_the_budget_and_the_wait_that_the_venue_
 
 
 async def test_answers_that_nobody_can_read_are_unknown_read_back_counted_and_shown(tmp_path: Path) -> None:
-    async with stage(tmp_path, 20, only="p99") as at:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         venue.faults |= {"effect_then_badjson@cancel", "http500@cancel_all"}
         kill = at.desk.plan_kill(EVERYTHING)

@@ -82,7 +82,7 @@ async def test_the_sum_that_filled_during_the_kill_stands_in_the_result(tmp_path
 
 
 async def test_orders_that_are_left_alone_are_listed_with_the_reason(tmp_path: Path) -> None:
-    async with stage(tmp_path, 100, only="roxom") as at:
+    async with stage(tmp_path, 100, only="roxom", alone=True) as at:
         kill = at.desk.plan_kill(Scope(keep_protective=True, raw={}), deadline=300.0)
         await at.finish(at.desk.start(kill, {}))
         assert kill.verdict is Verdict.FLAT
@@ -99,7 +99,7 @@ async def test_orders_that_are_left_alone_are_listed_with_the_reason(tmp_path: P
 async def test_of_chosen_orders_the_protective_ones_are_not_touched_when_they_are_kept(
     tmp_path: Path,
 ) -> None:
-    async with stage(tmp_path, 100, only="roxom") as at:
+    async with stage(tmp_path, 100, only="roxom", alone=True) as at:
         slot = at.desk.slots[VenueName("roxom")]
         await at.finish(at.desk.spawn(at.desk.list_venue(slot, Urgency.KILL, deep=True)))
         orders = [one for one in slot.book.orders() if one.type is not OrderType.UNKNOWN]

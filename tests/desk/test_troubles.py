@@ -54,7 +54,7 @@ def sent(at: Stage, name: str = "p99") -> list[str]:
 async def test_a_kill_reads_the_venue_anew_and_sends_nothing_for_what_an_old_list_held(
     tmp_path: Path,
 ) -> None:
-    async with on(tmp_path, 40, only="p99") as at:
+    async with on(tmp_path, 40, only="p99", alone=True) as at:
         venue = at.cluster.named("p99")
         remembered = await listed(at, "p99")
         at.clock.advance(60.0)
@@ -92,7 +92,7 @@ async def test_one_cancel_that_fails_stops_no_other(tmp_path: Path) -> None:
 async def test_a_fault_of_ours_about_one_order_loses_no_other_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on(tmp_path, 40, only="p99") as at:
+    async with on(tmp_path, 40, only="p99", alone=True) as at:
         await at.desk.open()
         venue: Any = at.desk.slots[P99].venue
         doomed = at.cluster.live()["p99"][0]["order_id"]
@@ -153,7 +153,7 @@ async def test_a_cancel_all_that_says_yes_and_does_nothing_is_not_believed(tmp_p
 
 
 async def test_a_cancel_that_stays_pending_is_alarmed_by_its_age_and_asked_for_again(tmp_path: Path) -> None:
-    async with on(tmp_path, 7, only="cs-spot", faults=("cs-spot:stuck_cancel",)) as at:
+    async with on(tmp_path, 7, only="cs-spot", alone=True, faults=("cs-spot:stuck_cancel",)) as at:
         name = VenueName("cs-spot")
         kill = at.desk.plan_kill(EVERYTHING)
         task = at.desk.start(kill, {})
@@ -173,7 +173,7 @@ async def test_a_cancel_that_stays_pending_is_alarmed_by_its_age_and_asked_for_a
 
 
 async def test_cancels_without_any_reaction_become_an_alarm(tmp_path: Path) -> None:
-    async with on(tmp_path, 10, only="p99") as at:
+    async with on(tmp_path, 10, only="p99", alone=True) as at:
         at.cluster.named("p99").faults |= {"drop@cancel", "drop@cancel_all"}
         kill = at.desk.plan_kill(EVERYTHING, deadline=60.0)
         task = at.desk.start(kill, {})
@@ -213,7 +213,7 @@ async def test_cancels_need_no_stream(tmp_path: Path) -> None:
 
 
 async def test_a_list_older_than_its_venues_rhythm_and_five_seconds_is_stale(tmp_path: Path) -> None:
-    async with on(tmp_path, 20, only="p99") as at:
+    async with on(tmp_path, 20, only="p99", alone=True) as at:
         await listed(at, "p99")
         slot = at.desk.slots[P99]
         assert slot.venue is not None
