@@ -194,7 +194,7 @@ async def test_what_was_in_flight_is_said(tmp_path: Path) -> None:
 
 
 async def test_another_venue_under_the_same_name_is_not_asked(tmp_path: Path) -> None:
-    async with stage(tmp_path, 40, only="p99", alone=True) as at:
+    async with stage(tmp_path, 40, only="p99") as at:
         left = await dies(at, tmp_path, EVERYTHING, 1)
         before = listable(at)
         port = at.cluster.named("roxom").base_url
