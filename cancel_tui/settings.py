@@ -175,37 +175,6 @@ class VenueSettings:
         return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{path}"
 
 
-COLUMN_NAMES = (
-    "venue",
-    "account",
-    "symbol",
-    "display_symbol",
-    "exchange",
-    "side",
-    "type",
-    "time_in_force",
-    "price",
-    "trigger_price",
-    "quantity",
-    "filled",
-    "remaining",
-    "average_price",
-    "notional",
-    "fee",
-    "reduce_only",
-    "age",
-    "status",
-    "venue_status",
-    "source",
-    "created_at",
-    "updated_at",
-    "family",
-    "order_id",
-    "client_order_id",
-)
-"""What a column of the grid may show: the fields of an order, its age and its notional."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """The `[console]` table."""
@@ -215,10 +184,12 @@ class ConsoleSettings:
     confirm_word: str = "KILL"
     """The word that fires the cancel-all; 3 to 12 letters."""
     theme: str = "cancel-tui"
+    bell: bool = True
+    """Whether an alarm sounds the terminal's bell."""
+    alarm_repeat_seconds: float = 15.0
+    """Seconds between two bells while nobody has acknowledged it."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Command id → key, where the default is not wanted."""
-    columns: tuple[str, ...] | None = None
-    """The grid's columns from left to right, of `COLUMN_NAMES`; None for the default ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,19 +265,16 @@ def _paths(table: Table) -> dict[str, str]:
 
 def _console(path: Path, values: object) -> ConsoleSettings:
     table = Table(path, "console", values)
-    table.only(frozenset({"refresh_seconds", "confirm_word", "theme", "keys", "columns"}), "[console]")
+    table.only(frozenset(ConsoleSettings.__dataclass_fields__), "[console]")
     word = table.text("confirm_word", "KILL")
     if not re.fullmatch(r"[A-Za-z]{3,12}", word):
         raise table.fail("confirm_word", "must be 3 to 12 letters")
-    columns = table.texts("columns")
-    for name in columns or ():
-        if name not in COLUMN_NAMES:
-            raise table.fail("columns", f"there is no column {name!r}; there are {', '.join(COLUMN_NAMES)}")
     return ConsoleSettings(
-        columns=columns,
         refresh_seconds=table.number("refresh_seconds", 2.0, 0.2, 3600.0) or 2.0,
         confirm_word=word,
         theme=table.text("theme", "cancel-tui"),
+        bell=table.flag("bell", True),
+        alarm_repeat_seconds=table.number("alarm_repeat_seconds", 15.0, 1.0, 3600.0) or 15.0,
         keys=table.strings("keys"),
     )
 

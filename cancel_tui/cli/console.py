@@ -48,6 +48,7 @@ async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp]
     finally:
         unfinished = leaving.unfinished(desk)
         await desk.close()
+        await asyncio.get_running_loop().run_in_executor(None, app.book.file.close)
     for kill in unfinished:
         _warn(f"kill {kill.kill_id} was not over: {render.verdict_line(kill)}")
     return 3 if unfinished or app.return_code else 0

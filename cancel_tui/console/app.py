@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from time import monotonic
 from typing import Any
 
-from rich.console import RenderableType
-from rich.text import Text
 from textual import events
 from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
 from cancel_tui.console import leaving, output
+from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where, shown_key
+from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.export import write_report
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
+from cancel_tui.console.logbook import Logbook
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
 from cancel_tui.console.screens.arm import ArmScreen
@@ -30,18 +30,20 @@ from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
+from cancel_tui.console.screens.log import LogScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.logfile import LogFile
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.resume import plan_resume
 from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.unfinished import Unfinished
-from cancel_tui.orders import Order, OrderKey, iso
+from cancel_tui.orders import Order, OrderKey
 from cancel_tui.redaction import place_of
 from cancel_tui.scope import Scope
 from cancel_tui.text import literal
@@ -58,7 +60,7 @@ AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(LooksApp, inherit_bindings=False):
+class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
     """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
@@ -75,7 +77,7 @@ class CancelApp(LooksApp, inherit_bindings=False):
         self.ascii_only = ascii_only
         self.keymap = Keymap(desk.settings.console.keys)
         self.keymap.check_word(desk.settings.console.confirm_word)
-        self.log_lines: list[str] = []
+        self.book = Logbook(desk.clock, LogFile(desk.data_dir / "logs" if desk.data_dir else None))
         self.notice = ""
         """One sentence for the banner; the last thing that was refused or went wrong."""
         self.lag = 0.0
@@ -87,6 +89,13 @@ class CancelApp(LooksApp, inherit_bindings=False):
         """Set when leaving must not wait any longer."""
         self._news = News(desk, self.ledger)
         self._unended = Unended(desk)
+        self.alarms = Alarming(
+            self.ledger,
+            self._unended,
+            say=self.say,
+            ring=self.bell,
+            resume_key=shown_key(self.keymap.keys["resume"][0]),
+        )
         self._seen: tuple[int, int] = (-1, -1)
         self._dirty = True
         self._rest_until = 0.0
@@ -115,6 +124,10 @@ class CancelApp(LooksApp, inherit_bindings=False):
             self.desk.spawn(self._open(slot))
         self.desk.spawn(self._look_back())
         self.set_interval(1 / FRAMES, self._frame)
+
+    def on_unmount(self) -> None:
+        """The log file takes its last lines; nobody waits for them here."""
+        self.book.file.close(0.0)
 
     async def _look_back(self) -> None:
         """Say which kills of earlier processes have no end."""
@@ -155,6 +168,7 @@ class CancelApp(LooksApp, inherit_bindings=False):
         self.ledger.refresh()
         for line in self._news.take():
             self.say(line)
+        self.alarms.look()
         screen = self.screen
         if self._main.is_mounted and not isinstance(screen, ArmScreen | BoardScreen | ScrollScreen):
             # Behind those nobody sees the grid; bringing it up to date would take time from the kill.
@@ -172,9 +186,13 @@ class CancelApp(LooksApp, inherit_bindings=False):
 
     def say(self, text: str) -> None:
         """One line into the log, newest last."""
-        self.log_lines.append(f"{(iso(self.desk.clock.wall()) or '')[11:19]} {literal(text, 200)}")
-        del self.log_lines[:-500]
+        self.book.say(text)
         self._dirty = True
+
+    @property
+    def log_lines(self) -> list[str]:
+        """What happened, newest last."""
+        return self.book.lines
 
     def refuse(self, text: str) -> None:
         """Say why a key did nothing, where it cannot be overlooked."""
@@ -223,6 +241,12 @@ class CancelApp(LooksApp, inherit_bindings=False):
                 self.push_screen(BoardScreen(kills[-1]))
             else:
                 self.refuse("there was no kill yet")
+        elif command_id == "log" and not isinstance(self.screen, LogScreen):
+            self.push_screen(LogScreen())
+        elif command_id == "acknowledge":
+            if not self.alarms.acknowledge(self.operator):
+                self.tell("there is no alarm that has not been seen")
+            self._dirty = True
         elif command_id == "quit":
             self.leave()
         elif command_id == "drill":
@@ -388,23 +412,3 @@ class CancelApp(LooksApp, inherit_bindings=False):
             return
         self._asked_to_leave = monotonic()
         self.desk.spawn(self._leave_when_over())
-
-    # ------------------------------------------------------------------ crashes
-
-    def panic(self, *renderables: RenderableType) -> None:
-        """A fault in the terminal driver: its traceback could hold what was typed."""
-        self._end_with("internal fault in the terminal driver")
-
-    def _fatal_error(self) -> None:
-        """A crash shows its class and place only: locals could hold keys. The desk's requests go on."""
-        error = self._exception
-        what = type(error).__name__ if error else "an unknown fault"
-        where = place_of(error) if error else "an unknown place"
-        self.desk.journal.note("fault", where=where, what=what)
-        self._end_with(f"internal fault: {what} in {where}")
-
-    def _end_with(self, words: str) -> None:
-        with contextlib.suppress(Exception):
-            self._exit_renderables.append(Text(f"cancel-tui: {words}"))
-        self._return_code = 1
-        self._close_messages_no_wait()

@@ -12,10 +12,11 @@ from decimal import Decimal
 from functools import partial
 
 from cancel_tui.cancels import Ending, Stage
+from cancel_tui.desk.alarms import UNKNOWN_AFTER
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.orders import Order, OrderStatus, plain
 
-UNKNOWN_ALARM = 15.0
+UNKNOWN_ALARM = UNKNOWN_AFTER
 """Seconds after which an unknown outcome needs a hand: the role becomes the alarm."""
 READING = "\N{CLOCKWISE GAPPED CIRCLE ARROW}"
 """The note of a state that is being read back at the venue."""

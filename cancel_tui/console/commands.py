@@ -23,7 +23,7 @@ class Where(StrEnum):
     GRID = "grid"
     ARMED = "armed"
     BOARD = "board"
-    COLUMNS = "columns"
+    LOG = "log"
     EVERYWHERE = "everywhere"
 
 
@@ -43,6 +43,12 @@ class Command:
     cancels: bool = False
     """Whether it sends cancels, so that `--read-only` refuses it."""
     footer: bool = True
+    also: tuple[Where, ...] = ()
+    """Further screens where its keys work."""
+
+    def at(self, where: Where) -> bool:
+        """Whether its keys work on a screen."""
+        return where is self.where or where in self.also or self.where is Where.EVERYWHERE
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -80,12 +86,12 @@ COMMANDS: tuple[Command, ...] = (
         "Filter",
         "Show only orders that pass every word: text, venue: side: symbol: status: type: account: exchange: "
         "id:, age>5m, price<100, and - before any of them for the opposite.",
+        also=(Where.LOG,),
     ),
     Command("help", ("question_mark", "f1"), "Help", "Every key and every sign, on one screen."),
     Command("sort", ("o",), "Sort", "Sort by the next column."),
     Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
     Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
-    Command("columns", ("c",), "Columns", "Choose the columns and their order.", footer=False),
     Command("board", ("b",), "Board", "Show the last kill."),
     Command(
         "drill",
@@ -101,6 +107,15 @@ COMMANDS: tuple[Command, ...] = (
         "The next theme, for this run; the house one, light, high contrast, mono.",
         footer=False,
     ),
+    Command(
+        "acknowledge",
+        ("a",),
+        "Seen",
+        "Acknowledge the alarm that is shown; it stays, quietly, until its cause is gone.",
+        footer=False,
+        also=(Where.BOARD, Where.LOG),
+    ),
+    Command("log", ("l",), "Log", "Show what happened, newest last.", also=(Where.BOARD,)),
     Command(
         "quit",
         ("ctrl+q",),
@@ -131,12 +146,14 @@ COMMANDS: tuple[Command, ...] = (
         Where.ARMED,
     ),
     Command("hold_after", ("h",), "hold", "Go on sweeping after flat, until released.", Where.ARMED),
-    Command("column_show", ("space",), "Show", "Show the column, or no longer.", Where.COLUMNS),
-    Command("column_left", ("less_than_sign",), "Left", "Move the column to the left.", Where.COLUMNS),
-    Command("column_right", ("greater_than_sign",), "Right", "Move the column to the right.", Where.COLUMNS),
-    Command("column_reset", ("r",), "Default", "The columns that are shown by default.", Where.COLUMNS),
-    Command("column_back", ("escape", "enter"), "Back", "Back to the grid.", Where.COLUMNS),
-    Command("back", ("escape",), "Back", "Back to the grid; a running kill goes on.", Where.BOARD),
+    Command(
+        "back",
+        ("escape",),
+        "Back",
+        "Back to the grid; a running kill goes on.",
+        Where.BOARD,
+        also=(Where.LOG,),
+    ),
     Command("hold", ("h",), "Hold flat", "Go on sweeping after flat, until released.", Where.BOARD),
     Command("release", ("r",), "Release", "End the hold.", Where.BOARD),
     Command("details", ("d",), "Details", "What became of each order, the unfinished first.", Where.BOARD),
@@ -144,14 +161,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
-_SHOWN = {
-    "slash": "/",
-    "question_mark": "?",
-    "escape": "Esc",
-    "enter": "Enter",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-}
+_SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc"}
 
 
 def shown_key(key: str) -> str:
@@ -175,8 +185,7 @@ class Keymap:
         seen: dict[tuple[Where, str], str] = {}
         for command in COMMANDS:
             for key in self.keys[command.id]:
-                rooms = list(Where) if command.where is Where.EVERYWHERE else [command.where]
-                for room in rooms:
+                for room in (one for one in Where if command.at(one)):
                     other = seen.setdefault((room, key), command.id)
                     if other != command.id:
                         raise SettingsError(f"[console.keys] {command.id}: {key} is the key of {other}")
@@ -184,7 +193,7 @@ class Keymap:
     def command_for(self, key: str, where: Where) -> Command | None:
         """The command of a key on a screen."""
         for command in COMMANDS:
-            if command.where in (where, Where.EVERYWHERE) and key in self.keys[command.id]:
+            if command.at(where) and key in self.keys[command.id]:
                 return command
         return None
 
@@ -200,11 +209,8 @@ class Keymap:
         return [
             (shown_key(self.keys[one.id][0]), one.label)
             for one in sorted(COMMANDS, key=lambda one: where is not Where.GRID and one.where is not where)
-            if one.footer and one.where in (where, Where.EVERYWHERE)
+            if one.footer and one.at(where)
         ]
-
-
-_PLACES = {Where.ARMED: "armed: ", Where.BOARD: "kill board: ", Where.COLUMNS: "columns: "}
 
 
 def key_table() -> list[str]:
@@ -212,6 +218,6 @@ def key_table() -> list[str]:
     lines = ["| Key | Does | Guard |", "|---|---|---|"]
     for one in COMMANDS:
         keys = ", ".join(f"`{shown_key(key)}`" for key in one.keys)
-        place = _PLACES.get(one.where, "")
+        place = {Where.ARMED: "armed: ", Where.BOARD: "kill board: "}.get(one.where, "")
         lines.append(f"| {keys} | {place}{one.help} | {one.guard.value} |")
     return lines

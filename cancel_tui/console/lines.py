@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
 from rich.cells import cell_len
@@ -17,7 +17,7 @@ from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, iso, plain
+from cancel_tui.orders import Order, VenueName, iso, plain
 from cancel_tui.text import literal
 
 MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on magenta", "LIVE": "bold black on white"}
@@ -26,14 +26,16 @@ GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
 """Proven, doubtful, under way."""
 ALARM = "bold white on red"
 """What needs a hand now."""
+CALLING = "bold red on white"
+"""The other face of an alarm that nobody has acknowledged: it goes from one to the other and back."""
 CLOCK_TOLD = 1.0
 """Seconds from which a venue's clock is told to be off: it may begin to refuse what we sign."""
 _SHAPES = {
     VenueState.LIVE: ("●", GOOD),
     VenueState.STALE: ("▲", DOUBT),
-    VenueState.DOWN: ("✖", "bold red"),
+    VenueState.DOWN: ("✖", DOUBT),
     VenueState.LOCKED: ("◌", DOUBT),
-    VenueState.REFUSED: ("⊘", "bold red"),
+    VenueState.REFUSED: ("⊘", DOUBT),
 }
 _WAITING = ("○", "dim")
 
@@ -76,7 +78,7 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
     if ledger.unknown:
         pieces.append((2, Text(f"UNKNOWN {ledger.unknown}", DOUBT)))
     if desk.journal.trouble:
-        pieces.append((2, Text("JOURNAL!", "bold red")))
+        pieces.append((2, Text("JOURNAL!", DOUBT)))
     off = clock_off(desk)
     if off:
         pieces.append((3, Text(off, DOUBT)))
@@ -121,17 +123,19 @@ def spread(left: Text, right: Text, width: int) -> Text:
     return line
 
 
-def chips(ledger: Ledger, now: float, width: int, rows: int) -> Text:
+def chips(
+    ledger: Ledger, now: float, width: int, rows: int, lost: Container[VenueName] = frozenset()
+) -> Text:
     """One chip per venue: state, orders, age of the newest list, of the last full one where it differs.
 
     They flow over as many as `rows` lines; venues that do not fit even then are counted, and those in
-    trouble come first.
+    trouble come first. Those of `lost` are alarms that nobody has acknowledged.
     """
     slots = list(ledger.desk.slots.values())
-    lines, left = _flow([_chip(ledger, slot, now) for slot in slots], width, rows)
+    lines, left = _flow([_chip(ledger, slot, now, lost) for slot in slots], width, rows)
     if left:
         slots.sort(key=lambda slot: slot.state_at(now) is VenueState.LIVE)
-        lines, left = _flow([_chip(ledger, slot, now) for slot in slots], width - 10, rows)
+        lines, left = _flow([_chip(ledger, slot, now, lost) for slot in slots], width - 10, rows)
     if left:
         lines[-1].append(f"  +{left} more", "bold")
     return Text("\n", no_wrap=True).join(lines)
@@ -156,9 +160,10 @@ def waiting(slot: Slot) -> bool:
     return slot.listed_at is None and slot.state is VenueState.DOWN and slot.error == "not asked yet"
 
 
-def _chip(ledger: Ledger, slot: Slot, now: float) -> Text:
+def _chip(ledger: Ledger, slot: Slot, now: float, lost: Container[VenueName]) -> Text:
     state = slot.state_at(now)
     shape, style = _WAITING if waiting(slot) else _SHAPES[state]
+    style = ALARM if slot.name in lost else style
     chip = Text.assemble((shape, style), (f" {literal(slot.name, 14)} ", "" if style != "dim" else "dim"))
     if state is VenueState.LOCKED:
         return chip.append("LOCKED", style)
@@ -270,9 +275,9 @@ def kill_line(kill: Kill, now_wall: float) -> Text:
         ended = f"{len(tracks) - left} of {len(tracks)} ended"
         if kill.came_back:
             words = f" FLAT WITHDRAWN: {plural(kill.came_back, 'order')} came back, taken up again   b board "
-            return Text(words, ALARM, no_wrap=True)
+            return Text(words, "bold reverse", no_wrap=True)
         return Text(f" {words}  {ended}  {seconds:.0f} s   b board ", "reverse", no_wrap=True)
-    style = "dim" if kill.verdict is Verdict.FLAT else ALARM
+    style = "dim" if kill.verdict is Verdict.FLAT else DOUBT
     return Text(f" last kill: {verdict_line(kill)} ", style, no_wrap=True, overflow="ellipsis")
 
 

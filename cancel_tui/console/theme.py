@@ -79,7 +79,7 @@ LIGHT = Look(
         # What the toolkit would mix for it is a grey on a terminal of 16 colours.
         variables={"text-warning": "#8f5000"},
     ),
-    {lines.ALARM: "bold #ffffff on #b3141c"},
+    {lines.ALARM: "bold #ffffff on #b3141c", lines.CALLING: "bold #b3141c on #ffffff"},
     {lines.GOOD: "#1a6e37", _doubt(): "#8f5000", lines.BUSY: "#0b62a8", "red": "#b3141c"},
 )
 """For a bright room."""
@@ -100,7 +100,7 @@ CONTRAST = Look(
         dark=True,
         text_alpha=1.0,
     ),
-    {lines.ALARM: "bold #ffffff on #d00000"},
+    {lines.ALARM: "bold #ffffff on #d00000", lines.CALLING: "bold #d00000 on #ffffff"},
     {lines.GOOD: "#6cff9a", _doubt(): "#ffd84d", lines.BUSY: "#6fc7ff", "red": "#ff5c5c", "dim": ""},
 )
 """White on black, nothing faint."""
@@ -120,7 +120,11 @@ MONO = Look(
         error="#ffffff",
         dark=True,
     ),
-    {lines.ALARM: "bold reverse", **dict.fromkeys(lines.MODES.values(), "bold reverse")},
+    {
+        lines.ALARM: "bold reverse",
+        lines.CALLING: "bold",
+        **dict.fromkeys(lines.MODES.values(), "bold reverse"),
+    },
     {lines.GOOD: "", _doubt(): "", lines.BUSY: "", "red": "underline"},
     colour=False,
 )

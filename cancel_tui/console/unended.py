@@ -24,14 +24,18 @@ class Unended:
             self._cases = await asyncio.get_running_loop().run_in_executor(None, find, path.parent, wall)
         return self._cases
 
-    def newest(self) -> Unfinished | str:
-        """The newest case that nobody has taken up, or why there is none that may be."""
+    def left(self) -> list[Unfinished]:
+        """The cases that nobody has taken up, oldest first."""
         taken = {
             kill.about.get("resumes")
             for kill in self._desk.kills
             if kill.finished_wall is None or kill.verdict.value == "flat"
         }
-        left = [one for one in self._cases if one.kill_id not in taken]
+        return [one for one in self._cases if one.kill_id not in taken]
+
+    def newest(self) -> Unfinished | str:
+        """The newest case that nobody has taken up, or why there is none that may be."""
+        left = self.left()
         if not left:
             return "no kill of an earlier start is without an end"
         try:

@@ -70,6 +70,11 @@ class Journal:
         """Why the last record could not be written, or not in time; None while all is well."""
         return self._error or ("the disk is slow: records are written late" if self._late else None)
 
+    @property
+    def broken(self) -> str | None:
+        """Why the last record could not be written at all; one that was only late counts as written."""
+        return self._error
+
     def note(self, kind: str, **facts: Any) -> None:
         """Write a record without waiting for it."""
         self._put(kind, facts, sync=False, done=None)

@@ -48,6 +48,11 @@ class Watching(ABC):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._polls: dict[VenueName, asyncio.Task[None]] = {}
 
+    @property
+    def data_dir(self) -> Path | None:
+        """The folder of journal and logs; None where nothing is to be written."""
+        return self._data_dir
+
     @abstractmethod
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""

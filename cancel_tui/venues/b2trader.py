@@ -107,6 +107,11 @@ class B2Trader(HttpVenue):
         self._visible: tuple[AccountId, ...] = ()
         self._stops_listed = False
 
+    @property
+    def credentials_expire_at(self) -> float | None:
+        """When an access token without an API token ends, by our clock."""
+        return None if (at := self._tokens.expire_at) is None else at - (self.clock_offset or 0.0)
+
     # What every call needs: a token, and headers.
 
     async def ask(

@@ -93,6 +93,12 @@ class Tokens:
         self._failed_at: float | None = None
         self._doubted_at: float | None = None
 
+    @property
+    def expire_at(self) -> float | None:
+        """When nothing can be signed any more, seconds since 1970 by the venue's clock; None for never."""
+        # An API token fetches the next access token by itself; its own end is nowhere documented.
+        return None if self._api_token or self.current is None else expiry(self.current.reveal())
+
     def bearer(self) -> bytes:
         """The value of the Authorization header; raises ValueError before there is a token."""
         if self.current is None:

@@ -281,6 +281,19 @@ class TellsFinished(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsExpiry(Protocol):
+    """What a venue offers whose credentials may end by themselves."""
+
+    @property
+    def credentials_expire_at(self) -> float | None:
+        """When they end, seconds since the epoch by our clock; None for never, or where nobody knows.
+
+        What renews itself while the process lives does not end.
+        """
+        ...
+
+
 class MakeVenue(Protocol):
     """What each adapter module offers as `make`."""
 

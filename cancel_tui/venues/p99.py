@@ -85,6 +85,7 @@ class P99Venue(HttpVenue):
     def __init__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> None:
         super().__init__(settings, credentials, clock)
         self._jwt, self._key, self._secret = credentials_of(credentials)
+        self._expiry = expiry(self._jwt)
         self._signing = signing_clock(self._key or self._jwt or Secret(""), clock)
         self._base = urlsplit(settings.base_url).path.rstrip("/")
         self._offset = Offset()
@@ -102,6 +103,11 @@ class P99Venue(HttpVenue):
             poll_seconds=2.0,
             timeout_seconds=settings.timeout_seconds or 5.0,
         )
+
+    @property
+    def credentials_expire_at(self) -> float | None:
+        """When the JWT says that it ends, by our clock; a key pair does not end."""
+        return None if self._expiry is None else self._expiry - (self.clock_offset or 0.0)
 
     # Requests
 
@@ -336,7 +342,7 @@ class P99Venue(HttpVenue):
             return outcome
         if self._secret is not None:
             return Answered("API key accepted")
-        until = iso(expiry(self._jwt))
+        until = iso(self._expiry)
         return Answered(f"JWT accepted, valid until {until}" if until else "JWT accepted")
 
 

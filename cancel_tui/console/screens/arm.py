@@ -161,7 +161,7 @@ class ArmScreen(DeskScreen):
             return
         found = self._seen = preview_of(app.ledger, self._scope)
         banner = self.banner()
-        free = self.size.height - _FRAME - bool(banner.plain)
+        free = self.size.height - _FRAME - bool(banner.plain) - self.alarmed
         told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - min(len(found), 5)))
         room = free - (told.plain.count("\n") + 1 if told.plain else 0)
         self.show("title", self._title(found, width))

@@ -11,7 +11,7 @@ from textual.css.types import EdgeType
 from textual.screen import Screen
 
 from cancel_tui.console import edges, lines
-from cancel_tui.console.commands import Where
+from cancel_tui.console.commands import BY_ID, Where, shown_key
 from cancel_tui.console.widgets import Line
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ class DeskScreen(Screen[None]):
     # Lines
 
     def lines_of(self, *names: str) -> Iterable[Line]:
-        """A line widget for each name."""
+        """A line widget for each name; above the banner there is always one for alarms."""
         for name in names:
+            if name == "banner":
+                yield Line(id="alarm", ascii_only=self.console_app.ascii_only)
             yield Line(id=name, ascii_only=self.console_app.ascii_only)
 
     def show(self, name: str, text: Text, *, when: bool = True) -> None:
@@ -64,16 +66,15 @@ class DeskScreen(Screen[None]):
             line.say(text)
 
     def banner(self) -> Text:
-        """What must be seen on every screen: why a key did nothing, what has come back, what still runs."""
+        """What must be seen on every screen beside alarms: why a key did nothing, what still runs."""
         app = self.console_app
         if app.notice:
             return Text(f" {app.notice} ", "bold reverse", overflow="ellipsis")
         kills = [kill for kill in app.desk.kills if not kill.by_id]
-        back = app.ledger.returned()
-        if back and not any(kill.came_back and kill.finished_wall is None for kill in kills[-1:]):
-            words = f" LIVE AGAIN: {lines.plural(len(back), 'order')} listed although it had ended "
-            return Text(words, lines.ALARM, no_wrap=True, overflow="ellipsis")
         return lines.kill_line(kills[-1], app.desk.clock.wall()) if kills else Text()
+
+    alarmed = False
+    """Whether an alarm takes a line of this screen."""
 
     @property
     def cramped(self) -> bool:
@@ -83,10 +84,18 @@ class DeskScreen(Screen[None]):
     def tick(self) -> None:
         """Something at the desk changed, or time has passed; at most 20 times a second."""
         self.set_class(self.cramped, "cramped")
+        app = self.console_app
+        keys = app.keymap.keys["acknowledge"] if BY_ID["acknowledge"].at(self.WHERE) else ()
+        # Where little else is shown, an alarm has two lines.
+        width = self.size.width * (1 + self.cramped)
+        alarm = app.alarms.line(width, shown_key(keys[0]) if keys else None)
+        self.alarmed = bool(alarm.plain)
         if self.cramped:
             mark, short = lines.mode_mark(self.console_app.desk), self.in_short()
-            self.show("cramped", short if mark.plain in short.plain else Text.assemble(mark, "\n", short))
+            short = short if mark.plain in short.plain else Text.assemble(mark, "\n", short)
+            self.show("cramped", alarm.append("\n" * self.alarmed).append_text(short))
         else:
+            self.show("alarm", alarm, when=self.alarmed)
             self.paint()
             self._draw_edges()
 

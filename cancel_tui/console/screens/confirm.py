@@ -60,7 +60,7 @@ class ConfirmScreen(DeskScreen):
         self.show("banner", banner, when=bool(banner.plain))
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(self._notional() + "\n\n", "bold")
-        room = max(1, self.size.height - 10)
+        room = max(1, self.size.height - 10 - self.alarmed)
         rows = [_row(order) for order in self._orders[:room]]
         head = ("VENUE", "SYMBOL", "SIDE", "PRICE", "REMAINING", "ID")
         text.append("\n".join(table(head, rows, frozenset({3, 4}))))
