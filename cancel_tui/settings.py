@@ -175,6 +175,37 @@ class VenueSettings:
         return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{path}"
 
 
+COLUMN_NAMES = (
+    "venue",
+    "account",
+    "symbol",
+    "display_symbol",
+    "exchange",
+    "side",
+    "type",
+    "time_in_force",
+    "price",
+    "trigger_price",
+    "quantity",
+    "filled",
+    "remaining",
+    "average_price",
+    "notional",
+    "fee",
+    "reduce_only",
+    "age",
+    "status",
+    "venue_status",
+    "source",
+    "created_at",
+    "updated_at",
+    "family",
+    "order_id",
+    "client_order_id",
+)
+"""What a column of the grid may show: the fields of an order, its age and its notional."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """The `[console]` table."""
@@ -190,6 +221,8 @@ class ConsoleSettings:
     """Seconds between two bells while nobody has acknowledged it."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Command id → key, where the default is not wanted."""
+    columns: tuple[str, ...] | None = None
+    """The grid's columns from left to right, of `COLUMN_NAMES`; None for the default ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +302,12 @@ def _console(path: Path, values: object) -> ConsoleSettings:
     word = table.text("confirm_word", "KILL")
     if not re.fullmatch(r"[A-Za-z]{3,12}", word):
         raise table.fail("confirm_word", "must be 3 to 12 letters")
+    columns = table.texts("columns")
+    for name in columns or ():
+        if name not in COLUMN_NAMES:
+            raise table.fail("columns", f"there is no column {name!r}; there are {', '.join(COLUMN_NAMES)}")
     return ConsoleSettings(
+        columns=columns,
         refresh_seconds=table.number("refresh_seconds", 2.0, 0.2, 3600.0) or 2.0,
         confirm_word=word,
         theme=table.text("theme", "cancel-tui"),

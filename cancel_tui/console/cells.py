@@ -13,9 +13,9 @@ from typing import NamedTuple
 from rich.cells import cell_len, get_character_cell_size
 
 from cancel_tui.console.badges import age_text, badge_text
-from cancel_tui.console.columns import Column, Placed
+from cancel_tui.console.columns import Column, Placed, label
 from cancel_tui.console.grid_model import GridRow
-from cancel_tui.orders import Order, OrderType, Side, plain
+from cancel_tui.orders import Order, OrderType, Side, iso, plain
 from cancel_tui.text import literal
 
 TEXT = "text"
@@ -41,7 +41,6 @@ _SIDES = {
     (Side.BUY, True): "+BUY",
     (Side.SELL, True): "-SELL",
 }
-_LABELS = {column: column.value.upper() for column in Column}
 _ARROWS = {
     (False, False): "\N{UPWARDS ARROW}",
     (True, False): "\N{DOWNWARDS ARROW}",
@@ -82,9 +81,6 @@ def cells(row: GridRow, places: tuple[Placed, ...], moment: Timed, ascii_only: b
         match place.column:
             case Column.VENUE:
                 text = fit(row.key.venue, width, ascii_only)
-            case Column.ACCOUNT:
-                role = FAINT
-                text = fit(order.account or row.key.account or "", width, ascii_only)
             case Column.SYMBOL:
                 text = fit(row.shown_symbol or _none(ascii_only), width, ascii_only)
             case Column.SIDE:
@@ -108,22 +104,58 @@ def cells(row: GridRow, places: tuple[Placed, ...], moment: Timed, ascii_only: b
             case Column.STATUS:
                 role = moment.role
                 text = fit(moment.status, width, ascii_only)
-            case Column.ID:
+            case Column.TRIGGER:
+                text, role = _amount(order.trigger_price, width, ascii_only)
+            case Column.AVERAGE:
+                text, role = _amount(order.average_price, width, ascii_only)
+            case Column.NOTIONAL:
+                text, role = _amount(order.notional, width, ascii_only)
+            case Column.FEE:
+                text, role = _amount(order.fee, width, ascii_only)
+            case _:
                 role = FAINT
-                text = fit(row.key.shown_id, width, ascii_only)
+                text = fit(_words(row, place.column, width) or _none(ascii_only), width, ascii_only)
         made.append(Cell(text, role))
     return made
+
+
+def _words(row: GridRow, column: Column, width: int) -> str:
+    """The text of a column that only says something about the order; empty where nothing is known."""
+    order = row.order
+    match column:
+        case Column.ACCOUNT:
+            return order.account or row.key.account or ""
+        case Column.FAMILY:
+            return row.key.family.value
+        case Column.REDUCE:
+            return "" if order.reduce_only is None else "yes" if order.reduce_only else "no"
+        case Column.CREATED | Column.UPDATED:
+            told = iso(order.created_at if column is Column.CREATED else order.updated_at) or ""
+            # The date and the minute; with room for them the year and the second.
+            return told[:19].replace("T", " ") if width >= 19 else told[5:16].replace("T", " ")
+        case Column.ID:
+            return row.key.shown_id
+    texts = {
+        Column.DISPLAY: order.display_symbol,
+        Column.EXCHANGE: order.exchange,
+        Column.TIF: order.time_in_force,
+        Column.WORD: order.venue_status,
+        Column.SOURCE: order.source,
+        Column.CLIENT: order.client_order_id,
+    }
+    found = texts.get(column)
+    return found.raw if found else ""
 
 
 def heading(
     place: Placed, right: bool, sort: Column | None = None, reverse: bool = False, ascii_only: bool = False
 ) -> str:
     """A column's label with the sort mark beside it, as wide as the column."""
-    label = _LABELS[place.column]
+    text = label(place.column)
     if place.column is sort:
         arrow = _ARROWS[reverse, ascii_only]
-        label = f"{arrow}{label}" if right and len(label) < place.width else f"{label}{arrow}"
-    return (label.rjust if right else label.ljust)(place.width)[: place.width]
+        text = f"{arrow}{text}" if right or len(text) >= place.width else f"{text}{arrow}"
+    return (text.rjust if right else text.ljust)(place.width)[: place.width]
 
 
 def side_text(side: Side | None, ascii_only: bool = False) -> str:

@@ -23,6 +23,7 @@ class Where(StrEnum):
     GRID = "grid"
     ARMED = "armed"
     BOARD = "board"
+    COLUMNS = "columns"
     LOG = "log"
     EVERYWHERE = "everywhere"
 
@@ -92,6 +93,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort", ("o",), "Sort", "Sort by the next column."),
     Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
     Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
+    Command("columns", ("c",), "Columns", "Choose the columns and their order.", footer=False),
     Command("board", ("b",), "Board", "Show the last kill."),
     Command(
         "drill",
@@ -146,6 +148,11 @@ COMMANDS: tuple[Command, ...] = (
         Where.ARMED,
     ),
     Command("hold_after", ("h",), "hold", "Go on sweeping after flat, until released.", Where.ARMED),
+    Command("column_show", ("space",), "Show", "Show the column, or no longer.", Where.COLUMNS),
+    Command("column_left", ("less_than_sign",), "Left", "Move the column to the left.", Where.COLUMNS),
+    Command("column_right", ("greater_than_sign",), "Right", "Move the column to the right.", Where.COLUMNS),
+    Command("column_reset", ("r",), "Default", "The columns that are shown by default.", Where.COLUMNS),
+    Command("column_back", ("escape", "enter"), "Back", "Back to the grid.", Where.COLUMNS),
     Command(
         "back",
         ("escape",),
@@ -161,7 +168,14 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
-_SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc"}
+_SHOWN = {
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "Esc",
+    "enter": "Enter",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
 
 
 def shown_key(key: str) -> str:
@@ -213,11 +227,14 @@ class Keymap:
         ]
 
 
+_PLACES = {Where.ARMED: "armed: ", Where.BOARD: "kill board: ", Where.COLUMNS: "columns: "}
+
+
 def key_table() -> list[str]:
     """The README's table of keys, in Markdown."""
     lines = ["| Key | Does | Guard |", "|---|---|---|"]
     for one in COMMANDS:
         keys = ", ".join(f"`{shown_key(key)}`" for key in one.keys)
-        place = {Where.ARMED: "armed: ", Where.BOARD: "kill board: "}.get(one.where, "")
+        place = _PLACES.get(one.where, "")
         lines.append(f"| {keys} | {place}{one.help} | {one.guard.value} |")
     return lines

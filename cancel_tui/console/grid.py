@@ -6,7 +6,7 @@ going of others, and when the order's row leaves, nothing is under the cursor un
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
@@ -20,8 +20,8 @@ from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollTo
 from textual.strip import Strip
 
-from cancel_tui.console.columns import Column
-from cancel_tui.console.grid_model import SORTS, GridModel, GridRow
+from cancel_tui.console.columns import DEFAULT, Column, whole
+from cancel_tui.console.grid_model import GridModel, GridRow
 from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
 from cancel_tui.orders import OrderKey
 
@@ -93,7 +93,8 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor: OrderKey | None = None
         self._departed: GridRow | None = None
         self._placeholder = ""
-        self._fitted: tuple[int, bool] | None = None
+        self._chosen: tuple[Column, ...] = DEFAULT
+        self._fitted: tuple[int, bool, tuple[Column, ...]] | None = None
         self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(_STRIPS)
         self._painted: dict[int, Look | str] = {}
 
@@ -146,7 +147,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._repaint()
 
     def set_sort(self, column: Column, reverse: bool = False) -> None:
-        """Sort by a column; the cursor keeps its order and stays in view. Raises ValueError: not sortable."""
+        """Sort by a column; the cursor keeps its order and stays in view."""
         in_view = self._cursor_line() is not None
         if self.model.set_sort(column, reverse):
             if self._cursor is not None and in_view:
@@ -154,8 +155,25 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._repaint(header=True)
 
     def cycle_sort(self) -> None:
-        """Sort by the next sortable column, upwards."""
-        self.set_sort(SORTS[(SORTS.index(self.model.sort) + 1) % len(SORTS)])
+        """Sort by the next column that is shown, upwards."""
+        shown = self.columns or DEFAULT
+        at = shown.index(self.model.sort) + 1 if self.model.sort in shown else 0
+        self.set_sort(shown[at % len(shown)])
+
+    def set_columns(self, chosen: Sequence[Column]) -> None:
+        """Show these columns from left to right, as far as there is room."""
+        self._chosen = whole(chosen)
+        self._repaint()
+
+    @property
+    def chosen(self) -> tuple[Column, ...]:
+        """The columns that are wanted, from left to right."""
+        return self._chosen
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that there is room for, as of the last frame."""
+        return self._painter.columns
 
     def set_filter(self, text: str) -> None:
         """Show only rows that pass every word of the text, as `filtering` reads it."""
@@ -221,8 +239,13 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._tell_marks()
 
     def on_click(self, event: events.Click) -> None:
-        """Highlight the order that was painted where the click fell. A click never does more."""
+        """Highlight the order that was painted where the click fell; on the heading, sort. Never more."""
         offset = event.get_content_offset(self)
+        if offset is not None and offset.y == 0:
+            column = self._painter.column_at(offset.x)
+            if column is not None:
+                self.set_sort(column, column is self.model.sort and not self.model.reverse)
+            return
         look = None if offset is None else self._painted.get(offset.y)
         if isinstance(look, Look):
             self.move_cursor(look.row.key)
@@ -245,7 +268,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view: the heading, a row, or nothing."""
-        self._fit()
+        self.fit()
         if y == 0:
             return self._painter.header(self.model.sort, self.model.reverse)
         look = self._painted[y] = self._look(y)
@@ -283,12 +306,13 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Rows in view."""
         return max(0, self.scrollable_content_region.height - 1)
 
-    def _fit(self) -> None:
-        fitted = (self._width, self.model.has_accounts)
+    def fit(self) -> None:
+        """Lay the columns out anew where width or choice have changed."""
+        fitted = (self._width, self.model.has_accounts, self._chosen)
         if fitted != self._fitted:
             self._fitted = fitted
             skip = frozenset() if self.model.has_accounts else frozenset({Column.ACCOUNT})
-            self._painter.fit(self._width, skip)
+            self._painter.fit(self._width, skip, self._chosen)
             self._strips.clear()
 
     def _look(self, y: int) -> Look | str:
@@ -307,7 +331,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Ask for a new drawing of the lines in view that would differ from what was last painted."""
         if self._fitted is None:
             return
-        if self._fitted != (self._width, self.model.has_accounts):
+        if self._fitted != (self._width, self.model.has_accounts, self._chosen):
             self.refresh()
             return
         lines = [y for y in range(1, self.size.height) if self._painted.get(y) != self._look(y)]

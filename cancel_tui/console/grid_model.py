@@ -7,17 +7,17 @@ sort, and so that the place of a row that has left can still be told.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from math import isfinite
 from typing import TypeAlias
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
+from cancel_tui.console.sorting import VALUES
 from cancel_tui.orders import Order, OrderKey
 
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
@@ -57,38 +57,6 @@ class GridRow:
         return symbol.raw if symbol else ""
 
 
-SORTS: tuple[Column, ...] = (
-    Column.VENUE,
-    Column.SYMBOL,
-    Column.SIDE,
-    Column.PRICE,
-    Column.REMAINING,
-    Column.AGE,
-    Column.STATUS,
-)
-"""The columns that can be sorted by, in the order in which the sort key walks through them."""
-
-
-def _number(value: Decimal | None) -> Decimal | None:
-    return value if value is not None and value.is_finite() else None
-
-
-def _youngest_first(row: GridRow) -> float | None:
-    created = row.order.created_at
-    return -created if created is not None and isfinite(created) else None
-
-
-_VALUES: dict[Column, Callable[[GridRow], str | float | Decimal | None]] = {
-    Column.VENUE: lambda row: row.key.venue,
-    Column.SYMBOL: lambda row: row.shown_symbol[:LONGEST].casefold() or None,
-    Column.SIDE: lambda row: None if row.order.side is None else row.order.side.value,
-    Column.PRICE: lambda row: _number(row.shown_price),
-    Column.REMAINING: lambda row: _number(row.order.remaining),
-    Column.AGE: _youngest_first,
-    Column.STATUS: lambda row: row.shown_badge.attention,
-}
-
-
 @lru_cache(4096)
 def _downwards(text: str) -> tuple[int, ...]:
     """A value that sorts the other way round than the text does."""
@@ -114,7 +82,7 @@ class GridModel:
         """Which rows the filter shows; None without one: all of them."""
         self._now = 0.0
         self._with_account = 0
-        self._value = _VALUES[Column.VENUE]
+        self._value = VALUES[Column.VENUE]
         self.sort = Column.VENUE
         """The column that the rows are sorted by."""
         self.reverse = False
@@ -201,12 +169,10 @@ class GridModel:
         return bool(takes or puts)
 
     def set_sort(self, column: Column, reverse: bool = False) -> bool:
-        """Sort by one of `SORTS`; whether that was a change. Raises ValueError for another column."""
-        if column not in _VALUES:
-            raise ValueError(f"the grid cannot be sorted by {column.value}")
+        """Sort by a column; whether that was a change."""
         if (column, reverse) == (self.sort, self.reverse):
             return False
-        self.sort, self.reverse, self._value = column, reverse, _VALUES[column]
+        self.sort, self.reverse, self._value = column, reverse, VALUES[column]
         self._rebuild()
         return True
 

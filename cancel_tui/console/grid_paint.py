@@ -110,11 +110,25 @@ class Painter:
         self.ascii_only = ascii_only
         """Whether every sign is ASCII."""
 
-    def fit(self, width: int, skip: frozenset[Column]) -> None:
-        """Lay the columns out for `width` cells, without those that are not wanted."""
+    def fit(self, width: int, skip: frozenset[Column], chosen: tuple[Column, ...]) -> None:
+        """Lay the chosen columns out for `width` cells, without those that are of no use now."""
         self._width = width
-        self._places = layout(width, skip)
+        self._places = layout(width, skip, chosen)
         self._status_width = next(place.width for place in self._places if place.column is Column.STATUS)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What there is room for, from left to right."""
+        return tuple(place.column for place in self._places)
+
+    def column_at(self, x: int) -> Column | None:
+        """The column at a cell of the line; the gap before a column belongs to it."""
+        right = GUTTER
+        for place in self._places:
+            right += place.gap + place.width
+            if GUTTER <= x < right:
+                return place.column
+        return None
 
     def forget_styles(self) -> None:
         """Theme, focus or colours have changed."""

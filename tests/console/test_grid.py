@@ -191,10 +191,10 @@ class TestLines:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(5))
             walked = []
-            for _ in range(7):
+            for _ in range(8):
                 grid.cycle_sort()
                 walked.append(grid.model.sort.value)
-            assert walked == ["symbol", "side", "price", "remaining", "age", "status", "venue"]
+            assert walked == ["symbol", "side", "type", "price", "remaining", "age", "status", "venue"]
 
     async def test_ascii_means_ascii(self) -> None:
         async with GridApp(ascii_only=True).run_test(size=WIDE) as pilot:
@@ -488,13 +488,26 @@ class TestMouse:
             assert grid.model.marked == frozenset()
             assert app.moved == [key_of("000003")]
 
-    async def test_a_click_on_the_heading_or_below_the_rows_does_nothing(self) -> None:
+    async def test_a_click_below_the_rows_does_nothing(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            for y in (0, 15):
-                await pilot.click(OrderGrid, offset=(20, y))
-                assert grid.cursor_key is None
+            await pilot.click(OrderGrid, offset=(20, 15))
+            assert grid.cursor_key is None
             assert grid.model.sort is Column.VENUE
+
+    async def test_a_click_on_a_heading_sorts_by_it_and_another_one_turns_that_round(self) -> None:
+        async with GridApp().run_test(size=NARROW) as pilot:
+            grid = await start(pilot, numbered(3))
+            await pilot.press("down")
+            for label in ("PRICE", "TYPE", "SIDE", "VENUE", "STATUS"):
+                for reverse in (False, True, False):
+                    await pilot.click(OrderGrid, offset=(painted_lines(grid)[0].index(label[:3]), 0))
+                    await settled(pilot)
+                    assert (grid.model.sort.value, grid.model.reverse) == (label.lower(), reverse)
+                    assert ("↓" if reverse else "↑") in painted_lines(grid)[0], "the mark is there to see"
+            assert grid.cursor_key == key_of("000000")
+            await pilot.click(OrderGrid, offset=(0, 0))
+            assert grid.model.sort is Column.STATUS
 
     async def test_the_wheel_scrolls_and_leaves_the_cursor(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:

@@ -14,8 +14,9 @@ from rich.cells import cell_len, get_character_cell_size
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console import badges, cells
 from cancel_tui.console.badges import Badge, age_text, badge_for, badge_text
-from cancel_tui.console.columns import GUTTER, Column, layout
-from cancel_tui.console.grid_model import SORTS, GridModel, GridRow
+from cancel_tui.console.columns import DEFAULT, GUTTER, Column, label, layout, whole
+from cancel_tui.console.grid_model import GridModel, GridRow
+from cancel_tui.desk.report import order_json
 from cancel_tui.orders import (
     AccountId,
     Family,
@@ -27,7 +28,34 @@ from cancel_tui.orders import (
     Side,
     VenueName,
 )
+from cancel_tui.settings import COLUMN_NAMES
 from cancel_tui.text import VenueText
+
+FULL = Order(
+    key=OrderKey(VenueName("p99"), None, Family.ORDER, OrderId("1")),
+    account=AccountId("acc-7"),
+    client_order_id=VenueText("mine-1"),
+    symbol=VenueText("BTC/INR"),
+    display_symbol=VenueText("Bitcoin"),
+    exchange=VenueText("coinswitchx"),
+    side=Side.BUY,
+    type=OrderType.STOP_LIMIT,
+    time_in_force=VenueText("GTC"),
+    price=Decimal("10.50"),
+    trigger_price=Decimal("11.25"),
+    quantity=Decimal("8"),
+    filled=Decimal("3"),
+    remaining=Decimal("5"),
+    average_price=Decimal("10.4"),
+    fee=Decimal("0.002"),
+    reduce_only=True,
+    status=OrderStatus.PARTIALLY_FILLED,
+    venue_status=VenueText("PARTIALLY_EXECUTED"),
+    source=VenueText("API_TRADING"),
+    created_at=1_767_614_667.0,
+    updated_at=1_767_618_267.5,
+)
+"""An order of which everything is known."""
 
 
 def key_of(order_id: str, venue: str = "p99", account: str | None = None) -> OrderKey:
@@ -149,9 +177,15 @@ class TestOrder:
         model.apply([], [key_of("a")])
         assert ids(model) == ["c", "b"]
 
-    def test_only_some_columns_can_be_sorted_by(self) -> None:
-        with pytest.raises(ValueError, match="id"):
-            GridModel().set_sort(Column.ID)
+    @pytest.mark.parametrize("column", Column)
+    def test_every_column_can_be_sorted_by(self, column: Column) -> None:
+        rows = [row_of(order) for order in (FULL, order_of("2", price="NaN"), order_of("3", side=None))]
+        model = GridModel()
+        model.apply(rows)
+        model.set_sort(column)
+        upwards = ids(model)
+        model.set_sort(column, reverse=True)
+        assert sorted(ids(model)) == sorted(upwards) == ["1", "2", "3"]
 
 
 class TestChanges:
@@ -285,7 +319,7 @@ FILTERS = ["", "p99", "buy", "sent", "nothing", "age>5s", "-age>=30s p99", "-sid
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("apply"), st.lists(ROWS, max_size=8), st.lists(ROWS, max_size=3)),
-        st.tuples(st.just("sort"), st.sampled_from(SORTS), st.booleans()),
+        st.tuples(st.just("sort"), st.sampled_from(list(Column)), st.booleans()),
         st.tuples(st.just("filter"), st.sampled_from(FILTERS), st.none()),
         st.tuples(st.just("time"), st.floats(0.0, 40.0), st.none()),
     ),
@@ -533,9 +567,39 @@ class TestCells:
         assert cells.side_text(Side.BUY, True) != cells.side_text(Side.SELL, True)
 
 
+SAID = {
+    Column.VENUE: "p99",
+    Column.ACCOUNT: "acc-7",
+    Column.SYMBOL: "BTC/INR",
+    Column.DISPLAY: "Bitcoin",
+    Column.EXCHANGE: "coin",
+    Column.SIDE: "BUY",
+    Column.TYPE: "stpl",
+    Column.TIF: "GTC",
+    Column.PRICE: "10.50",
+    Column.TRIGGER: "11.25",
+    Column.QUANTITY: "8",
+    Column.FILLED: "3",
+    Column.REMAINING: "5",
+    Column.AVERAGE: "10.4",
+    Column.NOTIONAL: "52.50",
+    Column.FEE: "0.002",
+    Column.REDUCE: "yes",
+    Column.AGE: "5s",
+    Column.STATUS: "part",
+    Column.WORD: "PARTIALLY",
+    Column.SOURCE: "API_TRA",
+    Column.CREATED: "01-05 12:04",
+    Column.UPDATED: "01-05 13:04",
+    Column.FAMILY: "order",
+    Column.ID: "1",
+    Column.CLIENT: "mine-1",
+}
+
+
 class TestLayout:
     def test_eighty_columns_show_the_eight_that_matter(self) -> None:
-        shown = [place.column.value.upper() for place in layout(79)]
+        shown = [label(place.column) for place in layout(79)]
         assert shown == ["VENUE", "SYMBOL", "SIDE", "TYPE", "PRICE", "REMAINING", "AGE", "STATUS"]
 
     @pytest.mark.parametrize("width", range(14, 300, 3))
@@ -550,7 +614,43 @@ class TestLayout:
             now = {place.column for place in layout(width)}
             assert shown <= now
             shown = now
-        assert shown == set(Column)
+        assert shown == set(DEFAULT)
+
+    @given(st.lists(st.sampled_from(list(Column)), max_size=30), st.integers(14, 400))
+    def test_what_is_chosen_stands_in_its_order_as_far_as_there_is_room(
+        self, chosen: list[Column], width: int
+    ) -> None:
+        places = layout(width, frozenset(), tuple(chosen))
+        wanted = list(whole(chosen))
+        shown = [place.column for place in places]
+        assert shown == [column for column in wanted if column in shown]
+        assert set(shown) >= {Column.SYMBOL, Column.STATUS}
+        assert GUTTER + sum(place.gap + place.width for place in places) <= width
+        if width == 400:
+            assert shown == wanted
+
+    def test_every_field_of_the_contracts_order_is_a_column(self) -> None:
+        names = {column.value for column in Column}
+        assert names - {"age", "notional"} == set(order_json(FULL))
+        assert set(COLUMN_NAMES) == names
+        assert set(DEFAULT) <= set(Column)
+
+    @pytest.mark.parametrize("column", Column)
+    @pytest.mark.parametrize("ascii_only", [False, True])
+    def test_every_column_says_what_is_known_and_fills_its_width(
+        self, column: Column, ascii_only: bool
+    ) -> None:
+        for place in (place for width in (60, 400) for place in layout(width, frozenset(), (column,))):
+            if place.column is not column:
+                continue
+            known, unknown = (
+                cells.cells(row, (place,), cells.timed(row, 5.0, place.width, ascii_only), ascii_only)[0]
+                for row in (row_of(FULL), row_of(Order(key=FULL.key)))
+            )
+            assert cell_len(known.text) == cell_len(unknown.text) == place.width
+            assert SAID[column] in known.text
+            if column not in (Column.VENUE, Column.STATUS, Column.TYPE, Column.FAMILY, Column.ID, Column.AGE):
+                assert unknown.text.strip() == ("-" if ascii_only else "–")
 
     def test_an_unwanted_column_makes_room_for_another(self) -> None:
         skip = frozenset({Column.ACCOUNT})

@@ -42,6 +42,14 @@ def venue(*lines: str, kind: str = "roxom", name: str = "x") -> str:
     return f'[venues.{name}]\nkind = "{kind}"\n' + "\n".join(lines)
 
 
+def test_columns_are_names_of_an_orders_fields() -> None:
+    assert read("").console.columns is None
+    assert read('[console]\ncolumns = ["status", "price"]').console.columns == ("status", "price")
+    assert "there is no column 'colour'; there are venue" in complaint('[console]\ncolumns = ["colour"]')
+    assert "must not be an empty list" in complaint("[console]\ncolumns = []")
+    assert "must be a list" in complaint('[console]\ncolumns = "price"')
+
+
 def test_the_contracts_example_is_read() -> None:
     found = read(
         """

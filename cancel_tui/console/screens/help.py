@@ -20,6 +20,7 @@ _PLACES = {
     Where.EVERYWHERE: "On every screen, in every input",
     Where.ARMED: "Armed",
     Where.BOARD: "The kill board",
+    Where.COLUMNS: "The column chooser",
     Where.LOG: "The log",
 }
 _SCROLL = {

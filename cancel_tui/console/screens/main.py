@@ -11,10 +11,12 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from cancel_tui.console import lines
+from cancel_tui.console.columns import Column
 from cancel_tui.console.commands import Where
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.rows import RowSource
 from cancel_tui.console.screens.base import FLOOR, DeskScreen
+from cancel_tui.console.screens.columns import ColumnsScreen
 from cancel_tui.orders import OrderKey
 
 
@@ -36,6 +38,9 @@ class MainScreen(DeskScreen):
     def on_mount(self) -> None:
         """Start from nothing: venues fill in as they answer."""
         self._rows = RowSource(self.console_app.ledger)
+        chosen = self.console_app.desk.settings.console.columns
+        if chosen is not None:
+            self.grid.set_columns([Column(name) for name in chosen])
         self.grid.set_placeholder("asking the venues …")
         self.query_one("#filterbar").add_class("hidden")
         self.grid.focus()
@@ -85,7 +90,14 @@ class MainScreen(DeskScreen):
         shown = 1 if height < 22 else 3
         log = Text("\n".join(app.log_lines[-shown:]), "dim", no_wrap=True, overflow="ellipsis")
         self.show("log", log, when=bool(app.log_lines))
-        self.show("footer", lines.hints(app.keymap.hints(Where.GRID), width))
+        self.show("footer", lines.hints(self._hints(), width))
+
+    def _hints(self) -> list[tuple[str, str]]:
+        """The keys that count now."""
+        hints = self.console_app.keymap.hints
+        if self.query_one("#filter", Input).has_focus:
+            return [("Enter", "Keep the filter"), ("Esc", "End it"), hints(Where.EVERYWHERE)[0]]
+        return hints(Where.GRID)
 
     def in_short(self) -> Text:
         """Counts, and how to reach the kill."""
@@ -106,7 +118,6 @@ class MainScreen(DeskScreen):
             told = Text(f" {len(model)} of {model.total} shown", no_wrap=True)
             if model.troubles:
                 told.append(f", {lines.plural(len(model.troubles), 'word')} not read", lines.DOUBT)
-            told.append("; Enter keeps it, Esc ends it" if field.has_focus else "; / changes it", "dim")
             self.show("filtercount", told)
 
     def _detail(self) -> None:
@@ -138,6 +149,8 @@ class MainScreen(DeskScreen):
             grid.cycle_sort()
         elif command_id == "reverse":
             grid.set_sort(grid.model.sort, not grid.model.reverse)
+        elif command_id == "columns":
+            self.app.push_screen(ColumnsScreen(grid))
         elif command_id == "unmark":
             grid.clear_marks()
         elif command_id == "mark":
