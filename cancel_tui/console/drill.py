@@ -45,6 +45,8 @@ class DrillApp(CancelApp):
     def arm(self, case: Unfinished | None = None) -> None:
         """Note each arming."""
         screen = self.screen
+        if isinstance(screen, BriefScreen):
+            screen.over()
         armed = isinstance(screen, ArmScreen) and not screen.lapsed
         super().arm(case)
         if not armed:

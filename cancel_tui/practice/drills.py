@@ -78,7 +78,7 @@ DRILLS: Mapping[str, Drill] = {
             _ALL - {"p99"},
             frozenset({"p99"}),
             faults=("p99:hang",),
-            deadline=3.0,
+            deadline=8.0,
         ),
         Drill(
             "lying-cancel-all",
@@ -138,7 +138,7 @@ DRILLS: Mapping[str, Drill] = {
             _ALL,
             held=True,
             faults=("newcomers",),
-            hold=4.0,
+            hold=3.0,
         ),
     )
 }

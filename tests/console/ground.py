@@ -182,6 +182,7 @@ async def ground(
     console: str = "",
     credentials: Credentials | None = None,
     listed: bool = True,
+    make: Callable[[Cluster, Desk], CancelApp] | None = None,
 ) -> AsyncIterator[Ground]:
     """The console on practice venues; `orders` is per venue."""
     cluster = staged(orders, venues, faults or {}, latency)
@@ -194,7 +195,8 @@ async def ground(
     text = text.replace("[venues.cs-fut]\n", '[venues.cs-fut]\nlimits = { list = "none" }\n')
     settings = parse_settings(f"{text}\n[console]\nrefresh_seconds = 0.3\n{console}", folder / "test.toml")
     desk = Desk(settings, SystemClock(), folder, credentials or keys)
-    app = CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
+    made = make(cluster, desk) if make is not None else None
+    app = made or CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
     try:
         async with app.run_test(size=size) as pilot:
             here = Ground(cluster, desk, app, pilot)

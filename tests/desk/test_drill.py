@@ -118,6 +118,7 @@ def judged(after: dict[str, Any], *claims: dict[str, Any], **more: Any) -> tuple
         (real("a", filled="0.5"), said("a", "canceled", "0"), "contradict"),
         (real("a", live=True), said("a", "canceled"), "contradict"),
         (real("a", state="filled", filled="2"), said("a", "canceled"), "contradict"),
+        (real("a", state="expired"), said("a", "canceled"), "contradict"),
         (real("a", state="filled", filled="2"), said("a", "filled", "2"), "agree"),
         (real("a"), said("a", "gone", None), "agree"),
         (real("a", live=True), said("a", "gone", None), "contradict"),

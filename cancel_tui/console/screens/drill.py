@@ -24,10 +24,17 @@ class BriefScreen(ScrollScreen):
         super().__init__()
         self._exercise = task
         self._left = left
+        self._over = False
+
+    def over(self) -> None:
+        """The brief is left; said once."""
+        if not self._over:
+            self._over = True
+            self._left()
 
     def on_unmount(self) -> None:
         """The brief is over, whichever way it was left."""
-        self._left()
+        self.over()
 
     def headline(self) -> Text:
         """What this is."""
