@@ -72,7 +72,8 @@ DRILLS: Mapping[str, Drill] = {
             (
                 _FIRE,
                 "See that four venues come to their proof at once.",
-                "Read why p99 is not proven. On a working day: call p99 now. Then leave with ^Q.",
+                "Read why p99 is not proven. On a working day: call p99 now. Then leave with ^Q, "
+                "which waits for the end of the kill, two minutes at the most.",
             ),
             "Four venues are proven flat, and p99 is not called flat.",
             _ALL - {"p99"},

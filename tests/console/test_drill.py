@@ -139,6 +139,7 @@ async def test_practice_stands_on_a_frame_that_is_too_small_and_on_a_title_that_
         await here.listed()
         await here.arm()
         assert "PRACTICE DRILL" in here.line("title")
+        assert here.line("title").count("PRACTICE DRILL") == 1
         assert "cancel 6 orders on 1 venue" in here.line("title")
         assert "lapses in" in here.line("title")
 

@@ -60,6 +60,9 @@ class DeskScreen(Screen[None]):
         if name in _FIRST:
             app, mode = self.console_app, lines.mode_of(self.console_app.desk)
             mark, width = lines.mode_mark(app.desk), self.size.width
+            if f" {mode} " in text.plain:
+                # A title that is short of room has cut the mark itself, behind the environment.
+                mark = Text(f" {mode} ")
             text = edges.dressed(text, mark, width, mode, read_only=app.read_only, ascii_only=app.ascii_only)
         line.set_class(not when, "hidden")
         if when:

@@ -59,8 +59,7 @@ class ScrollScreen(DeskScreen):
 
     def paint(self) -> None:
         """Draw the text for this width."""
-        title = Text.assemble(lines.mode_mark(self.console_app.desk), " ", self.headline())
-        self.show("title", lines.spread(title, Text(), self.size.width))
+        self.show("title", lines.spread(self.headline(), Text(), self.size.width))
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
         self.show("text", self.body())
