@@ -12,6 +12,7 @@ from cancel_tui.console.badges import age_text
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.feeds import FeedState
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import verdict_line
@@ -38,6 +39,8 @@ _SHAPES = {
     VenueState.REFUSED: ("⊘", DOUBT),
 }
 _WAITING = ("○", "dim")
+_FEEDS = {FeedState.SILENT: "stream STALE, polling", FeedState.DOWN: "polling"}
+"""What is said of a push stream that should be live and is not; the lists go on."""
 
 
 def mode_of(desk: Desk) -> str:
@@ -177,6 +180,8 @@ def _chip(ledger: Ledger, slot: Slot, now: float, lost: Container[VenueName]) ->
         if any(part.past for part in slot.parts) and not _full_is_new(slot):
             full = "never" if slot.full_at is None else age_text(now - slot.full_at)
             chip.append(f" full {full}", "dim")
+    if slot.feed.state in _FEEDS:
+        chip.append(f" {_FEEDS[slot.feed.state]}", DOUBT)
     return chip
 
 

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from cancel_tui.desk.changes import Changes
+from cancel_tui.desk.hints import newer
+from cancel_tui.desk.track import merge
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.venues.base import PartList
 
 KEEP_UNSEEN = 30.0
 """Seconds that an order which dropped out of the lists stays visible."""
+
+
+KEEP_END = 600.0
+"""Seconds that an end which a stream told is remembered, so that a late echo does not raise the dead."""
+
+
+def _forgets(order: Order, at: float, now: float) -> bool:
+    return not order.status.terminal or now - at > KEEP_END
 
 
 @dataclass(slots=True)
@@ -35,6 +46,32 @@ class VenueBook:
     revision: int = 0
     changes: Changes = field(default_factory=Changes)
     """Orders that came, went, or are described otherwise."""
+    told: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    """What a push stream last said of an order, and when; it counts until lists that were begun later."""
+
+    def hear(self, order: Order, at: float) -> bool:
+        """Take what a push stream says; what is older than what is known changes nothing. Whether it did."""
+        key = order.key
+        known = self.find(key)
+        before = known[0] if known is not None else self.told[key][0] if key in self.told else None
+        if before is not None and not newer(before, order):
+            return False
+        whole = order if before is None else merge(before, order)
+        self.told[key] = whole, at
+        if whole.status.terminal:
+            self.unseen[key] = whole, at
+        else:
+            self.unseen.pop(key, None)
+        self.changes.note(key)
+        self.revision += 1
+        return True
+
+    def _outdate(self, now: float) -> None:
+        """Forget what the stream said where every list was begun later; an end is kept for a while."""
+        begun = self._all_begun()
+        for key in [one for one, (order, at) in self.told.items() if at < begun and _forgets(order, at, now)]:
+            del self.told[key]
+            self.changes.note(key)
 
     def absorb(self, part_id: str, begun: float, found: PartList, now: float) -> bool:
         """Take one reading of one part; an older one than the last changes nothing. Whether rows changed."""
@@ -63,6 +100,7 @@ class VenueBook:
         ]
         for key in (*different, *left, *overlapping):
             self.changes.note(key)
+        self._outdate(now)
         changed = old is None or bool(different or left)
         if changed:
             self.revision += 1
@@ -91,13 +129,27 @@ class VenueBook:
             order = reading.orders.get(key)
             if order is not None and (found is None or reading.begun >= found[1]):
                 found = order, reading.begun
-        return found
+        said = self.told.get(key)
+        if said is None or (found is not None and found[1] > said[1]):
+            return found
+        if found is None and said[1] < self._all_begun():
+            return None
+        return None if said[0].status.terminal else said
+
+    def _all_begun(self) -> float:
+        return min((one.begun for one in self.parts.values()), default=-inf)
 
     def live(self) -> dict[OrderKey, Order]:
         """Every order that the newest readings hold; where parts overlap, the later reading wins."""
         merged: dict[OrderKey, Order] = {}
         for reading in sorted(self.parts.values(), key=lambda one: one.begun):
             merged.update(reading.orders)
+        for key in self.told:
+            found = self.find(key)
+            if found is None:
+                merged.pop(key, None)
+            else:
+                merged[key] = found[0]
         return merged
 
     def orders(self) -> Iterator[Order]:

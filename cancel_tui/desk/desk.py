@@ -12,6 +12,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.desk.aftermath import contradiction
 from cancel_tui.desk.decision import Place, decision
 from cancel_tui.desk.engine import Aim, Engine
+from cancel_tui.desk.hints import newer
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import Pass, VenueRun
@@ -34,6 +35,22 @@ class Desk(Watching):
     ) -> None:
         super().__init__(settings, clock, data_dir, credentials)
         self.kills: list[Kill] = []
+
+    def heard(self, slot: Slot, order: Order) -> bool:
+        """What a push stream says: a hint for the screen, and for a kill a reason to look at once."""
+        runs = [run for kill in self.kills if (run := kill.runs.get(slot.name)) is not None]
+        for run in reversed(runs):
+            track = run.engine.tracks.get(order.key)
+            if track is not None and track.stage.settled and track.order is not None:
+                if not newer(track.order, order):
+                    return False
+                break
+        moved = slot.book.hear(order, self.clock.monotonic())
+        if moved:
+            for run in runs:
+                if not run.over:
+                    run.hear(order)
+        return moved
 
     def review(self, slot: Slot) -> None:
         """Hold a new list against every verdict: a flat that it contradicts is withdrawn, and reopened."""

@@ -39,6 +39,17 @@ class Listing(Endings):
             and not any(track.sighted for track in self.tracks.values())
         )
 
+    def heard(self, order: Order, now: float) -> None:
+        """A push stream says something of this order. It proves nothing; it tells where to look at once."""
+        track = self.tracks.get(order.key)
+        if track is None:
+            mine = self.aim.scope.match(order, self.capabilities.lacks) is Match.YES
+            if mine and self.aim.scope.grows and order.status.live and not self._scarce:
+                self._list_at = min(self._list_at, now)
+        elif order.status.terminal and not track.stage.settled:
+            track.next_read = min(track.next_read, now)
+            self._closed_at = min(self._closed_at, now)
+
     def took_parts(self, parts: Parts) -> tuple[Part, ...]:
         """The venue said what a complete list consists of; which of it this pass has to read."""
         self.parts = tuple(part for part in parts.parts if self._may_hold(part))

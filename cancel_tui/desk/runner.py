@@ -84,6 +84,11 @@ class VenueRun:
         self.over = True
         self.changed()
 
+    def hear(self, order: Order) -> None:
+        """A push stream says something of an order: look at once."""
+        self.engine.heard(order, self._clock.monotonic())
+        self._nudge.set()
+
     def release(self) -> None:
         """End a hold."""
         self.engine.release()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import inf
 
 from cancel_tui.desk.book import VenueBook
+from cancel_tui.desk.feeds import Feed
 from cancel_tui.desk.lane import Lane
 from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.settings import VenueSettings
@@ -54,6 +55,8 @@ class Slot:
     full_at: float | None = None
     """Monotonic time at which every part was last read."""
     complete: bool = False
+    feed: Feed = field(default_factory=Feed)
+    """Its push stream."""
     flying: set[OrderKey] = field(default_factory=set)
     """Orders whose single cancel is in flight, whoever sent it: never two for one order."""
 

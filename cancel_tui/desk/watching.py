@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from cancel_tui.clock import Clock
+from cancel_tui.desk.feeds import Keeper
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, Tally, Urgency
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import LockedError, Slot, VenueState, scan_gap, state_of
-from cancel_tui.orders import VenueName
+from cancel_tui.orders import Order, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings
 from cancel_tui.venues.base import Part, PartList
+from cancel_tui.venues.feed import Listens
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, describe
 from cancel_tui.venues.registry import make_venue
 
@@ -47,6 +49,7 @@ class Watching(ABC):
         self._credentials = credentials
         self._tasks: set[asyncio.Task[Any]] = set()
         self._polls: dict[VenueName, asyncio.Task[None]] = {}
+        self._feeds: dict[VenueName, asyncio.Task[None]] = {}
 
     @property
     def data_dir(self) -> Path | None:
@@ -56,6 +59,10 @@ class Watching(ABC):
     @abstractmethod
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""
+
+    @abstractmethod
+    def heard(self, slot: Slot, order: Order) -> bool:
+        """Take what a push stream says of one order; whether it is news."""
 
     @abstractmethod
     def review(self, slot: Slot) -> None:
@@ -89,9 +96,10 @@ class Watching(ABC):
 
     async def close(self) -> None:
         """Stop polling, drop every connection, close the journal. Kills in flight are not waited for."""
-        for task in [*self._polls.values(), *self._tasks]:
+        tasks = [*self._polls.values(), *self._feeds.values(), *self._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._polls.values(), *self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for slot in self.slots.values():
             if slot.venue is not None:
                 await slot.venue.close()
@@ -211,6 +219,31 @@ class Watching(ABC):
             if slot.name not in self._polls:
                 self._polls[slot.name] = asyncio.create_task(self._poll(slot))
 
+    def _listen(self, slot: Slot) -> None:
+        """Let the venue's push stream be kept, where it has one and it is wanted."""
+        lane = slot.lane
+        venue: object = slot.venue
+        if slot.name in self._feeds or lane is None or not slot.settings.stream:
+            return
+        if not isinstance(venue, Listens):
+            return
+        keeper = Keeper(
+            slot.name,
+            venue,
+            lambda: lane.port(Urgency.POLL),
+            self.clock,
+            slot.feed,
+            lambda order: self.heard(slot, order),
+            lambda: self._look(slot),
+            self.changed,
+        )
+        self._feeds[slot.name] = asyncio.create_task(keeper.run())
+
+    async def _look(self, slot: Slot) -> None:
+        """The newest lists, because a stream has something to say; a kill looks for itself."""
+        if not self.killing(slot.name):
+            await self.list_venue(slot, Urgency.POLL, deep=False)
+
     async def _poll(self, slot: Slot) -> None:
         offset_at = -inf
         while True:
@@ -223,6 +256,7 @@ class Watching(ABC):
                 if now - offset_at > 300.0 and slot.lane is not None:
                     offset_at = now
                     await self._guard(slot.venue.measure_clock(slot.lane.port(Urgency.POLL)))
+            self._listen(slot)
             if slot.book.forget_unseen(self.clock.monotonic()):
                 self.changed()
             rhythm = slot.venue.capabilities.poll_seconds if slot.venue else 2.0

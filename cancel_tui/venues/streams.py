@@ -86,6 +86,14 @@ class TextStream:
             return _closed(error)
         return message if isinstance(message, str) else message.decode("utf-8", "replace")
 
+    async def ping(self) -> Closed | None:
+        """Send a protocol ping and wait for its pong, however long that takes; None once it is there."""
+        try:
+            await (await self._connection.ping())
+        except (WebSocketException, OSError, ValueError) as error:
+            return _closed(error)
+        return None
+
     async def close(self) -> None:
         """Say goodbye, wait a second at most, and let go of the socket whatever happens."""
         try:

@@ -1,0 +1,36 @@
+"""The heartbeat of a push stream: a WebSocket ping whose pong proves that somebody is there.
+
+Venues document pings of 15 to 30 seconds, which is long for a kill switch. Every WebSocket peer must answer
+a protocol ping (RFC 6455 5.5.2), so we send one every second and a half. Where none was ever answered on a
+connection the venue's own rhythm is what counts.
+"""
+
+from __future__ import annotations
+
+from cancel_tui.clock import Clock
+from cancel_tui.venues.feed import ALIVE, Tell
+from cancel_tui.venues.streams import TextStream
+
+BEAT = 1.5
+"""Seconds between two pings."""
+
+
+class Pulse:
+    """The rhythm of one venue's stream, as far as it has shown."""
+
+    def __init__(self, documented: float) -> None:
+        self._documented = documented
+        self._answered = False
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds within which a living stream says something."""
+        return BEAT if self._answered else self._documented
+
+    async def keep(self, stream: TextStream, clock: Clock, tell: Tell) -> None:
+        """Ping until the connection is over; each answer is a sign of life."""
+        self._answered = False
+        while await stream.ping() is None:
+            self._answered = True
+            tell(ALIVE)
+            await clock.sleep(BEAT)
