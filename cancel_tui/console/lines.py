@@ -25,9 +25,9 @@ MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on magenta", "LIV
 """Practice, test and live cannot be confused: another word, another ground."""
 GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
 """Proven, doubtful, under way."""
-ALARM = "bold white on red"
+ALARM = "bold #ffffff on #c4262e"
 """What needs a hand now."""
-CALLING = "bold red on white"
+CALLING = "bold #c4262e on #ffffff"
 """The other face of an alarm that nobody has acknowledged: it goes from one to the other and back."""
 CLOCK_TOLD = 1.0
 """Seconds from which a venue's clock is told to be off: it may begin to refuse what we sign."""

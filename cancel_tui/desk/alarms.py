@@ -187,7 +187,7 @@ def _venue(venue: VenueFacts, now: float) -> Iterator[Alarm]:
     overdue = venue.age is not None and venue.age > venue.rhythm + STALE_AFTER
     if venue.live and overdue and venue.state is not VenueState.LIVE:
         since = now - (venue.age or 0.0)
-        told = f"{name} is {venue.state.value.upper()} with {_orders(venue.live)} live by its last list"
+        told = f"{name} is {venue.state.value.upper()} with {_plural(venue.live, 'live order')}"
         severity = Severity.SERIOUS if venue.state is VenueState.STALE else Severity.GRAVE
         yield Alarm(f"lost {name}", Kind.LOST, severity, since, told, venue.error, 0, name)
     if venue.again:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 from cancel_tui.console import lines
+from cancel_tui.console.alarm_facts import NEW_WITHIN
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.screens.log import LogScreen
 from cancel_tui.console.widgets import Line
 from cancel_tui.desk.alarms import alarms
+from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.slot import VenueState
+from cancel_tui.orders import Side, VenueName
+from cancel_tui.scope import Scope, fold
 from tests.console.ground import Ground, ground
+from tests.console.test_resume_keys import left_behind
+
+P99 = VenueName("p99")
 
 
 def painted(here: Ground, name: str = "alarm") -> str:
@@ -40,7 +48,7 @@ def lose(here: Ground, venue: str = "p99") -> None:
 
 async def lost(here: Ground) -> None:
     lose(here)
-    await here.until(lambda: "p99 is DOWN with 6 orders live" in painted(here))
+    await here.until(lambda: "p99 is DOWN with 6 live orders" in painted(here))
 
 
 def full(here: Ground) -> None:
@@ -167,7 +175,7 @@ async def test_alarms_and_who_saw_them_are_in_log_and_journal(tmp_path: Path) ->
     async with ground(tmp_path) as here:
         here.app.operator = "alice@desk4"
         await lost(here)
-        assert any("ALARM: p99 is DOWN with 6 orders live" in line for line in here.app.log_lines)
+        assert any("ALARM: p99 is DOWN with 6 live orders" in line for line in here.app.log_lines)
         await here.press("a")
         assert any("seen by alice@desk4: p99 is DOWN" in line for line in here.app.log_lines)
         await here.until(lambda: len(notes(here)) == 2)
@@ -176,7 +184,7 @@ async def test_alarms_and_who_saw_them_are_in_log_and_journal(tmp_path: Path) ->
         assert (seen["kind"], seen["by"], seen["alarm"]) == ("alarm_seen", "alice@desk4", raised["alarm"])
     here.app.book.file.close()
     text = (tmp_path / "logs" / "console.log").read_text()
-    assert "ALARM: p99 is DOWN with 6 orders live" in text
+    assert "ALARM: p99 is DOWN with 6 live orders" in text
     assert "seen by alice@desk4" in text
 
 
@@ -199,6 +207,123 @@ async def test_what_appears_after_the_verdict_is_told_until_somebody_cancels_it(
         await here.until(lambda: len(here.keys()) >= 2)
         for key in here.app.ledger.venue(next(iter(here.desk.slots))).live:
             here.app.cancel_one(key)
+        await here.until(lambda: painted(here) == "")
+
+
+async def test_what_is_new_outside_the_scope_or_long_after_is_no_newcomer(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("p99", "roxom")) as here:
+        kill = here.desk.plan_kill(Scope(venues=fold(["roxom"]), raw={"venue": ["roxom"]}))
+        here.desk.start(kill, {})
+        await here.over(kill)
+        p99, roxom = here.cluster.named("p99").book, here.cluster.named("roxom").book
+        p99.add(here.cluster.named("p99").newcomer())
+        await here.until(lambda: len(here.keys()) == 7)
+        assert kill.finished_wall is not None
+        kill.finished_wall -= NEW_WITHIN + 10.0
+        roxom.add(here.cluster.named("roxom").newcomer())
+        await here.until(lambda: len(here.keys("roxom")) >= 1)
+        here.app.alarms._rest_until = 0.0
+        here.app.look()
+        assert painted(here) == ""
+
+
+async def test_a_kill_that_is_not_flat_is_an_alarm_until_a_later_one_covers_it(tmp_path: Path) -> None:
+    lies = ("cancel_noop", "cancel_all_noop")
+    async with ground(tmp_path, faults={"p99": lies}) as here:
+        kill = here.desk.plan_kill(Scope(raw={}), deadline=0.4)
+        here.desk.start(kill, {})
+        await here.over(kill)
+        await here.until(lambda: f"KILL {kill.kill_id[:6]}: NOT FLAT, 6 still live on p99" in painted(here))
+        await here.press("a")
+        await here.until(lambda: painted(here).startswith(" seen"))
+        here.cluster.named("p99").faults.clear()
+        narrow = here.desk.plan_kill(Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]}))
+        here.desk.start(narrow, {})
+        await here.over(narrow)
+        await here.until(lambda: "still live on p99" in painted(here))
+        wide = here.desk.plan_kill(Scope(raw={}))
+        here.desk.start(wide, {})
+        await here.over(wide)
+        assert wide.verdict is Verdict.FLAT
+        await here.until(lambda: painted(here) == "")
+
+
+async def test_past_its_deadline_a_kill_that_runs_is_an_alarm(tmp_path: Path) -> None:
+    async with ground(tmp_path, faults={"p99": ("cancel_noop", "cancel_all_noop")}) as here:
+        kill = await here.kill()
+        await here.until(lambda: kill.runs[P99].engine.tracks != {})
+        # What is read once more at the end takes its time.
+        here.cluster.named("p99").faults.add("slow@list")
+        kill.runs[P99].engine.deadline = here.desk.clock.monotonic()
+        await here.until(lambda: "is past its deadline and not flat: p99" in painted(here))
+        assert isinstance(here.app.screen, BoardScreen), "on the board as well"
+        await here.press("a")
+        assert here.app.alarms.book.unseen is None
+
+
+async def test_a_flat_that_is_withdrawn_is_an_alarm_until_it_is_flat_again(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        kill = await here.kill()
+        await here.over(kill)
+        back = here.cluster.named("p99").book.finished()[0]
+        back.state = type(back.state)("resting")
+        await here.until(lambda: "FLAT WITHDRAWN, 1 order listed as live again" in painted(here))
+        await here.over(kill)
+        await here.until(lambda: kill.verdict is Verdict.FLAT and painted(here) == "")
+
+
+async def test_an_order_that_lives_again_after_its_cancel_is_an_alarm(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down", "x")
+        await here.over(here.desk.kills[0])
+        back = here.cluster.named("p99").book.finished()[0]
+        back.state = type(back.state)("resting")
+        track = here.desk.kills[0].tracks()[0]
+        track.since -= 30.0
+        with mock.patch.object(here.desk, "review"):
+            await here.until(lambda: "p99: LIVE AGAIN, 1 order listed although ended" in painted(here))
+
+
+async def test_cancels_that_get_nowhere_and_then_an_end_that_nobody_knows(tmp_path: Path) -> None:
+    async with ground(tmp_path, faults={"p99": ("drop@cancel", "drop@status")}) as here:
+        await here.press("down", "x")
+        kill = here.desk.kills[0]
+        await here.until(lambda: bool(kill.tracks()) and kill.tracks()[0].blocked is not None)
+        track = kill.tracks()[0]
+        assert track.blocked is not None
+        track.blocked = replace(track.blocked, since=track.blocked.since - 20.0)
+        await here.until(lambda: "p99: 1 cancel SILENT, asking on" in painted(here))
+        for poll in here.desk._polls.values():
+            poll.cancel()
+        kill.stop(here.desk.clock.monotonic())
+        await here.over(kill)
+        track.since -= 20.0
+        await here.until(lambda: "p99: what became of 1 order is UNKNOWN" in painted(here))
+
+
+async def test_credentials_that_are_about_to_end(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        venue = here.desk.slots[P99].venue
+        ends = mock.PropertyMock(return_value=here.desk.clock.wall() + 300.0)
+        with mock.patch.object(type(venue), "credentials_expire_at", ends):
+            await here.until(lambda: "p99: its credentials are about to expire" in painted(here))
+            await here.press("a")
+            await here.until(lambda: painted(here).startswith(" seen"))
+            ends.return_value = here.desk.clock.wall() - 1.0
+            await here.until(lambda: "p99: its credentials have expired" in painted(here))
+            assert painted(here).startswith(" ALARM")
+
+
+async def test_a_kill_of_an_earlier_start_stays_an_alarm_until_it_is_taken_up(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await left_behind(here, tmp_path, Scope(raw={}))
+        await here.until(lambda: "has no end; R resumes it" in painted(here))
+        await here.press("R")
+        await here.until(lambda: isinstance(here.app.screen, ArmScreen) and here.app.screen.ready)
+        await here.later()
+        await here.press(*"KILL", "enter")
+        await here.until(lambda: bool(here.kills))
+        await here.over(here.kills[-1])
         await here.until(lambda: painted(here) == "")
 
 

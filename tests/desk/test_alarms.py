@@ -45,9 +45,9 @@ def stuck(age: float, orders: int = 2, why: DeadEnd = DeadEnd.HALTED) -> Facts:
 
 TABLE: list[tuple[str, Facts, str | None]] = [
     ("a calm desk", venue(), None),
-    ("stale with orders", venue(state=VenueState.STALE, age=LATE + 1), "2 p99 is STALE with 3 orders live"),
-    ("down with orders", venue(state=VenueState.DOWN, age=LATE + 1), "3 p99 is DOWN with 3 orders live"),
-    ("keys refused", venue(state=VenueState.REFUSED, age=LATE + 1), "3 p99 is REFUSED with 3 orders live"),
+    ("stale with orders", venue(state=VenueState.STALE, age=LATE + 1), "2 p99 is STALE with 3 live orders"),
+    ("down with orders", venue(state=VenueState.DOWN, age=LATE + 1), "3 p99 is DOWN with 3 live orders"),
+    ("keys refused", venue(state=VenueState.REFUSED, age=LATE + 1), "3 p99 is REFUSED with 3 live orders"),
     ("one list that failed", venue(state=VenueState.DOWN, age=LATE - 1), None),
     ("down without orders", venue(state=VenueState.DOWN, age=60.0, live=0), None),
     ("never listed", venue(state=VenueState.DOWN, age=None), None),

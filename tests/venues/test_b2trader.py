@@ -30,7 +30,17 @@ from cancel_tui.settings import Budget
 from cancel_tui.venues.b2trader import B2Trader, make
 from cancel_tui.venues.b2trader_orders import Rows, read_cancelled, read_order
 from cancel_tui.venues.b2trader_token import expiry
-from cancel_tui.venues.base import CallClass, CancelAck, Message, Part, PartList, Parts, Raw, Reply
+from cancel_tui.venues.base import (
+    CallClass,
+    CancelAck,
+    Message,
+    Part,
+    PartList,
+    Parts,
+    Raw,
+    Reply,
+    TellsExpiry,
+)
 from cancel_tui.venues.decode import Unreadable
 from cancel_tui.venues.outcome import (
     Answered,
@@ -47,6 +57,7 @@ from tests.venues.support_b2trader import (
     API_TOKEN,
     ORDER,
     OTHER_ACCOUNT,
+    START,
     FakePort,
     Handler,
     HubServer,
@@ -1150,3 +1161,13 @@ async def test_without_the_switch_nothing_is_probed() -> None:
     async with listing() as (_, broker, port):
         value(await broker.list_part(PART, port))
         assert {message.method for message in port.messages} == {b"POST"}
+
+
+def test_an_access_token_tells_when_it_ends_and_one_that_renews_itself_does_not_end() -> None:
+    broker = venue(jwt_only=jwt(START + 600))
+    assert isinstance(broker, TellsExpiry)
+    assert broker.credentials_expire_at == START + 600
+    broker.clock_offset = -2.0
+    assert broker.credentials_expire_at == START + 602
+    assert venue(jwt_only="opaque").credentials_expire_at is None
+    assert venue().credentials_expire_at is None

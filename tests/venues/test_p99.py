@@ -30,6 +30,7 @@ from cancel_tui.venues.base import (
     PartList,
     Raw,
     Reply,
+    TellsExpiry,
     Touched,
     Venue,
 )
@@ -862,6 +863,17 @@ async def test_check_tells_until_when_a_jwt_is_valid() -> None:
     assert outcome == Answered("JWT accepted, valid until 2026-05-17T10:05:45.000Z")
     for jwt in ("opaque", "a.!!.c", "e30.W10.x"):
         assert await p99(credentials={"jwt": jwt}).check(always(reply([]))) == Answered("JWT accepted")
+
+
+def test_a_jwt_tells_when_it_ends_by_our_clock_and_a_key_pair_does_not_end() -> None:
+    claims = base64.urlsafe_b64encode(b'{"exp":1779012345}').rstrip(b"=").decode()
+    venue = p99(credentials={"jwt": f"e30.{claims}.sig"})
+    assert isinstance(venue, TellsExpiry)
+    assert venue.credentials_expire_at == 1779012345.0
+    venue.clock_offset = 60.0
+    assert venue.credentials_expire_at == 1779012285.0
+    assert p99(credentials={"jwt": "opaque"}).credentials_expire_at is None
+    assert p99().credentials_expire_at is None
 
 
 async def test_check_passes_a_refusal_on() -> None:
