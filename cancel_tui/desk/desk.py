@@ -17,17 +17,19 @@ from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.slot import Slot, VenueState
-from cancel_tui.desk.watching import Credentials, Watching
+from cancel_tui.desk.switching import Switching
+from cancel_tui.desk.watching import Credentials
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.settings import Settings
+from cancel_tui.venues.base import Venue
 from cancel_tui.venues.outcome import Answered
 
 FRESH = 10.0
 """Seconds of age up to which a list is good enough to cancel by while a newer one is on its way."""
 
 
-class Desk(Watching):
+class Desk(Switching):
     """Everything between the venues and whoever watches."""
 
     def __init__(
@@ -57,7 +59,8 @@ class Desk(Watching):
         venue_wall = self.clock.wall() + ((slot.venue and slot.venue.clock_offset) or 0.0)
         for kill in self.kills:
             run = kill.runs.get(slot.name)
-            if run is None or not run.over:
+            if run is None or not run.over or run.venue is not slot.venue:
+                # With other credentials since, the orders may be those of another account.
                 continue
             found = contradiction(run.engine, slot.book, venue_wall - self.clock.monotonic())
             if found is not None:
@@ -69,6 +72,26 @@ class Desk(Watching):
         return any(
             name in kill.names and not (name in kill.runs and kill.runs[name].over) for kill in running
         )
+
+    def occupied(self, name: VenueName) -> bool:
+        """Whether a kill, or a cancel of named orders, is not over at a venue."""
+        return any(
+            kill.finished_wall is None
+            and name in kill.names
+            and name not in kill.locked
+            and not (name in kill.runs and kill.runs[name].over)
+            for kill in self.kills
+        )
+
+    def in_use(self, venue: Venue) -> bool:
+        """Whether a kill that is not over works with this adapter."""
+        runs = [run for kill in self.kills for run in kill.runs.values()]
+        return any(run.venue is venue and not run.over for run in runs)
+
+    def _serves(self, run: VenueRun) -> bool:
+        """Whether a part of a kill that is over could be taken up again: same adapter, not switched off."""
+        slot = self.slots.get(run.engine.venue)
+        return slot is not None and slot.venue is run.venue
 
     def plan_kill(
         self,
@@ -92,9 +115,13 @@ class Desk(Watching):
         kill = Kill(scope, self.clock.wall(), reason, names=names, by_id=by_id)
         places = {name: Place.of(self.slots[name].settings) for name in names}
         kill.about = decision(scope, places, deadline=deadline, hold=hold, previews=previews)
+        if self.off:
+            kill.about["switched_off"] = list(self.off)
 
         async def prepare(name: VenueName) -> VenueRun | str:
-            slot = self.slots[name]
+            slot = self.slots.get(name)
+            if slot is None:
+                return "switched off for this run: nothing was sent there"
             if slot.venue is None and slot.state is not VenueState.LOCKED:
                 await self.open([name])
             if slot.venue is None or slot.lane is None:
@@ -110,7 +137,7 @@ class Desk(Watching):
             run.listed = self._feed(slot)
             return run
 
-        kill.prepare = prepare
+        kill.prepare, kill.serves = prepare, self._serves
         return kill
 
     def _hand_over(self, slot: Slot, engine: Engine) -> None:

@@ -67,6 +67,8 @@ class Kill:
     """Orders that contradicted a flat, or a proven end, after it had been said."""
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]] = asyncio.create_task
     """Starts what must outlive every screen; the desk's own."""
+    serves: Callable[[VenueRun], bool] = lambda _: True
+    """Whether a part that is over can be taken up again with what it has."""
     _held: bool | None = None
     """What was asked last, for venues that are opened later: to hold, to let go, or neither."""
     _stopped_at: float | None = None
@@ -199,6 +201,8 @@ class Kill:
             return
         now = self._desk[0].monotonic()
         for name, run in self.runs.items():
+            if run.over and not self.serves(run):
+                continue
             run.engine.keep_holding(self.scope, now, again=run.over)
             run.trail.note("hold")
             self._again(name)

@@ -45,13 +45,15 @@ def plan_resume(
     scope, places = case.scope(), case.places()
     kill = desk.plan_kill(scope, deadline=deadline, hold=hold, reason=reason, by_id=case.by_id)
     kill.names = tuple(places)
-    kill.about = decision(
+    kill.about |= decision(
         scope, places, deadline=deadline, hold=hold, previews=previews, resumes=case.kill_id
     )
     fresh = kill.prepare
 
     async def prepare(name: VenueName) -> VenueRun | str:
         slot = desk.slots.get(name)
+        if name in desk.off:
+            return "switched off for this run: nothing was sent there"
         if slot is None or fresh is None:
             return "not configured any more: nothing was sent there"
         if Place.of(slot.settings) != places[name]:

@@ -14,6 +14,8 @@ from cancel_tui.settings import VenueSettings
 from cancel_tui.venues.base import CallClass, Part, Venue
 from cancel_tui.venues.outcome import Failure, Unauthorised
 
+NOT_ASKED = "not asked yet"
+"""The error of a venue of which nothing can be said yet."""
 STALE_AFTER = 5.0
 """Seconds past a venue's own rhythm after which its list counts as stale."""
 
@@ -40,7 +42,7 @@ class Slot:
     venue: Venue | None = None
     lane: Lane | None = None
     state: VenueState = VenueState.DOWN
-    error: str | None = "not asked yet"
+    error: str | None = NOT_ASKED
     book: VenueBook = field(init=False)
     blind_spots: set[str] = field(default_factory=set)
     past_spots: set[str] = field(default_factory=set)
@@ -62,6 +64,21 @@ class Slot:
 
     def __post_init__(self) -> None:
         self.book = VenueBook(VenueName(self.settings.name))
+
+    def forget(self) -> None:
+        """As if the venue had not been asked yet. What is in flight there still is."""
+        self.book = VenueBook(VenueName(self.settings.name))
+        self.state, self.error = VenueState.DOWN, NOT_ASKED
+        self.blind_spots, self.past_spots, self.accounts = set(), set(), set()
+        self.scan_at, self.parts = -inf, ()
+        self.listed_at = self.full_at = None
+        self.complete = False
+        self.feed = Feed()
+
+    @property
+    def opened(self) -> bool:
+        """Whether it has its credentials, so that it can be asked."""
+        return self.venue is not None
 
     @property
     def name(self) -> VenueName:

@@ -18,7 +18,7 @@ from cancel_tui.desk.slot import LockedError, Slot, VenueState, scan_gap, state_
 from cancel_tui.orders import Order, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings
-from cancel_tui.venues.base import Part, PartList
+from cancel_tui.venues.base import Part, PartList, Venue
 from cancel_tui.venues.feed import Listens
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, describe
 from cancel_tui.venues.registry import make_venue
@@ -50,6 +50,7 @@ class Watching(ABC):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._polls: dict[VenueName, asyncio.Task[None]] = {}
         self._feeds: dict[VenueName, asyncio.Task[None]] = {}
+        self._watched = False
 
     @property
     def data_dir(self) -> Path | None:
@@ -80,18 +81,27 @@ class Watching(ABC):
             return
         try:
             credentials = await self._credentials(slot.settings)
-            slot.venue = make_venue(slot.settings, credentials, self.clock)
+            if slot.opened:
+                # Somebody else was faster; one venue has one adapter and one lane.
+                return
+            venue = make_venue(slot.settings, credentials, self.clock)
         except (LockedError, ValueError) as why:
             slot.state, slot.error = VenueState.LOCKED, str(why)
             self.journal.note("venue_locked", venue=slot.name, why=str(why))
             self.changed()
             return
-        folder = self._data_dir / "sends" if self._data_dir else None
-        shared = slot.settings.credentials
-        memory = SendMemory(folder, key_name(slot.settings.kind, slot.settings.base_url, shared))
-        slot.lane = Lane(
-            slot.name, slot.settings.base_url, slot.venue.capabilities, self.clock, self.journal, memory
-        )
+        self._equip(slot, venue)
+
+    def _equip(self, slot: Slot, venue: Venue) -> None:
+        """Give a slot its adapter, and a lane where it has none: a lane outlives every adapter."""
+        slot.venue = venue
+        if slot.lane is None:
+            folder = self._data_dir / "sends" if self._data_dir else None
+            shared = slot.settings.credentials
+            memory = SendMemory(folder, key_name(slot.settings.kind, slot.settings.base_url, shared))
+            slot.lane = Lane(
+                slot.name, slot.settings.base_url, venue.capabilities, self.clock, self.journal, memory
+            )
         self.changed()
 
     async def close(self) -> None:
@@ -155,6 +165,8 @@ class Watching(ABC):
         begun = self.clock.monotonic()
         outcomes: list[Outcome[PartList]] = []
         for part in past:
+            if slot.name not in self.slots:
+                return
             outcomes.append(await self._list_part(slot, part, Urgency.SCAN, Tally()))
             await self.clock.sleep(scan_gap(slot))
         good = [one.value for one in outcomes if isinstance(one, Answered)]
@@ -215,8 +227,13 @@ class Watching(ABC):
 
     def watch(self) -> None:
         """Start polling every venue within its budget, each in a task of its own."""
+        self._watched = True
+        self._poll_again()
+
+    def _poll_again(self) -> None:
+        """Poll every venue that is not polled yet, once polling has begun."""
         for slot in self.slots.values():
-            if slot.name not in self._polls:
+            if self._watched and slot.name not in self._polls:
                 self._polls[slot.name] = asyncio.create_task(self._poll(slot))
 
     def _listen(self, slot: Slot) -> None:
@@ -243,6 +260,15 @@ class Watching(ABC):
         """The newest lists, because a stream has something to say; a kill looks for itself."""
         if not self.killing(slot.name):
             await self.list_venue(slot, Urgency.POLL, deep=False)
+
+    def _stop(self, running: dict[VenueName, asyncio.Task[None]], name: VenueName) -> None:
+        """End a venue's polling, or its stream."""
+        task = running.pop(name, None)
+        if task is not None:
+            # Kept with the others, so that closing waits for its end.
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.cancel()
 
     async def _poll(self, slot: Slot) -> None:
         offset_at = -inf
