@@ -7,25 +7,59 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cancel_tui.cli import render
-from cancel_tui.cli.session import make_desk, settings_of
+from cancel_tui.cli.session import KeyringCredentials, make_desk
+from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.desk.desk import Desk
-from cancel_tui.settings import SettingsError
+from cancel_tui.paths import config_path
+from cancel_tui.settings import Settings, SettingsError, load_settings
+from cancel_tui.vault import Vault
 
 if TYPE_CHECKING:
     from cancel_tui.console.app import CancelApp
 
+PATIENCE = 60.0
+"""Seconds for a person to answer the keyring's own prompt while the credentials screen waits."""
+
 
 def run(options: argparse.Namespace) -> int:
-    """Open the console."""
-    settings = settings_of(options)
-    if not settings.enabled:
+    """Open the console; on a terminal also without any venue, to say how to come by one."""
+    path = config_path(options.config)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    settings = Settings(path=path) if terminal and not path.exists() else load_settings(path)
+    if not settings.enabled and not (terminal and not settings.venues):
         raise SettingsError(f"{settings.path}: no venue is configured and enabled; try `cancel-tui demo`")
-    desk = make_desk(options, settings)
-    return asyncio.run(show(desk, read_only=options.read_only))
+    return asyncio.run(_console(options, settings))
+
+
+async def _console(options: argparse.Namespace, settings: Settings) -> int:
+    keys = KeyringCredentials()
+    vault = Vault(limit_seconds=PATIENCE)
+    desk = make_desk(options, settings, credentials=keys)
+    made: list[CancelApp] = []
+
+    def make(ascii_only: bool) -> CancelApp:
+        from cancel_tui.console.app import CancelApp
+
+        door = KeyDoor(vault, keys.hold, keys.drop)
+        app = CancelApp(desk, read_only=options.read_only, ascii_only=ascii_only, door=door)
+        made.append(app)
+        return app
+
+    try:
+        status = await show(desk, read_only=options.read_only, make=make)
+    finally:
+        vault.close()
+        keys.vault.close()
+    if not any(app.practice_wanted for app in made):
+        return status
+    from cancel_tui.cli import demo
+
+    return await demo.practise(options)
 
 
 async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp] | None = None) -> int:

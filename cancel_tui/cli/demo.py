@@ -43,6 +43,15 @@ def run(options: argparse.Namespace) -> int:
     return asyncio.run(_demo(options)) if options.drill is None else drill.run(options, orders)
 
 
+async def practise(options: argparse.Namespace) -> int:
+    """The same with nothing but the global options, for whoever has no venue configured yet."""
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    chosen = parser.parse_args([])
+    chosen.data_dir, chosen.read_only, chosen.orders = None, options.read_only, DEFAULT_ORDERS
+    return await _demo(chosen)
+
+
 async def _demo(options: argparse.Namespace) -> int:
     cluster = make_cluster(options)
     await cluster.start()

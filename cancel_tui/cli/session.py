@@ -65,6 +65,14 @@ class KeyringCredentials:
         except VaultError as why:
             raise LockedError(str(why)) from why
 
+    def hold(self, entry: str, fields: Mapping[str, Secret]) -> None:
+        """Give these for an entry from now on: they were just stored, or read by somebody else."""
+        self._found[entry] = fields
+
+    def drop(self, entry: str) -> None:
+        """Forget an entry; the keyring is asked for it again."""
+        self._found.pop(entry, None)
+
 
 def make_desk(
     options: argparse.Namespace,

@@ -20,17 +20,18 @@ from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where, shown_ke
 from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.export import write_report
+from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
 from cancel_tui.console.logbook import Logbook
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
+from cancel_tui.console.rooms import RoomyApp
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
-from cancel_tui.console.screens.help import HelpScreen, ScrollScreen
-from cancel_tui.console.screens.log import LogScreen
+from cancel_tui.console.screens.help import ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk
@@ -60,7 +61,7 @@ AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
+class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
     """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
@@ -69,7 +70,14 @@ class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     NOTIFICATION_TIMEOUT = NOTICE
 
-    def __init__(self, desk: Desk, *, read_only: bool = False, ascii_only: bool = False) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        read_only: bool = False,
+        ascii_only: bool = False,
+        door: KeyDoor | None = None,
+    ) -> None:
         super().__init__()
         self.desk = desk
         self.ledger = Ledger(desk)
@@ -83,8 +91,7 @@ class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
         self.lag = 0.0
         """Seconds by which the event loop was late of late; 0 while it is in time."""
         self.operator = "{operator}@{host}".format(**whoami())
-        self.left = False
-        """Whether the operator has left of their own accord."""
+        self.furnish(desk, door)
         self.enough = asyncio.Event()
         """Set when leaving must not wait any longer."""
         self._news = News(desk, self.ledger)
@@ -121,9 +128,11 @@ class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
         self.set_class(self.ascii_only, "ascii")
         self.desk.watch()
         for slot in self.desk.slots.values():
-            self.desk.spawn(self._open(slot))
+            self.desk.spawn(self.open_venue(slot))
         self.desk.spawn(self._look_back())
         self.set_interval(1 / FRAMES, self._frame)
+        if not self.desk.settings.venues:
+            self.enter("venues")
 
     def on_unmount(self) -> None:
         """The log file takes its last lines; nobody waits for them here."""
@@ -137,7 +146,7 @@ class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
                 f"KILL {case.kill_id[:6]} of {case.began_at} has no end: {case.words()}; {key} resumes it"
             )
 
-    async def _open(self, slot: Slot) -> None:
+    async def open_venue(self, slot: Slot) -> None:
         """Each venue on its own: its orders are shown as soon as its keys are there, whatever others do."""
         try:
             await self.desk.open([slot.name])
@@ -228,21 +237,19 @@ class CancelApp(DiscreetApp, LooksApp, inherit_bindings=False):
 
     def run_command(self, command_id: str) -> None:
         """Carry out a command that belongs to no single screen."""
+        if self.enter(command_id):
+            return
         if command_id == "kill":
             self.arm()
         elif command_id == "resume":
             case = self._unended.newest()
             self.refuse(case) if isinstance(case, str) else self.arm(case)
-        elif command_id == "help":
-            self.push_screen(HelpScreen())
         elif command_id == "board":
             kills = [kill for kill in self.desk.kills if not kill.by_id]
             if kills:
                 self.push_screen(BoardScreen(kills[-1]))
             else:
                 self.refuse("there was no kill yet")
-        elif command_id == "log" and not isinstance(self.screen, LogScreen):
-            self.push_screen(LogScreen())
         elif command_id == "acknowledge":
             if not self.alarms.acknowledge(self.operator):
                 self.tell("there is no alarm that has not been seen")

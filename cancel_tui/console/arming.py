@@ -109,6 +109,9 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
     slots = [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
     now = ledger.desk.clock.monotonic()
     told: list[str] = []
+    off = [name for name in ledger.desk.off if scope.venue_in(name)]
+    if off:
+        told.append(f"OFF: {', '.join(off)}: switched off for this run, its orders STAY")
     for slot in slots:
         state = slot.state_at(now)
         if waiting(slot):

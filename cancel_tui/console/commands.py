@@ -25,6 +25,8 @@ class Where(StrEnum):
     BOARD = "board"
     COLUMNS = "columns"
     LOG = "log"
+    KEYS = "keys"
+    VENUES = "venues"
     EVERYWHERE = "everywhere"
 
 
@@ -95,6 +97,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
     Command("columns", ("c",), "Columns", "Choose the columns and their order.", footer=False),
     Command("board", ("b",), "Board", "Show the last kill."),
+    Command("keys", ("K",), "Keys", "Credentials: what is stored for each venue; set, test, delete."),
+    Command("venues", ("V",), "Venues", "The venues: state, budgets, clock; switch one off and on."),
     Command(
         "drill",
         ("D",),
@@ -165,6 +169,34 @@ COMMANDS: tuple[Command, ...] = (
     Command("release", ("r",), "Release", "End the hold.", Where.BOARD),
     Command("details", ("d",), "Details", "What became of each order, the unfinished first.", Where.BOARD),
     Command("export", ("e",), "Export", "Write the report of the kill to a file, as JSON.", Where.BOARD),
+    Command(
+        "keys_set", ("a",), "Set", "Store credentials, or replace them; what is typed is hidden.", Where.KEYS
+    ),
+    Command(
+        "keys_test", ("t",), "Test", "Send one harmless signed request to each of its venues.", Where.KEYS
+    ),
+    Command(
+        "keys_delete", ("d",), "Delete", "Delete them from the keyring.", Where.KEYS, guard=Guard.CONFIRM
+    ),
+    Command("keys_unlock", ("u",), "Unlock", "Ask a locked or denied keyring again.", Where.KEYS),
+    Command("keys_back", ("escape",), "Back", "Back to where you came from.", Where.KEYS),
+    Command(
+        "venue_switch",
+        ("s",),
+        "Off/on",
+        "Switch a venue off for this run (not polled, not shown, in no kill), or on again.",
+        Where.VENUES,
+        guard=Guard.CONFIRM,
+    ),
+    Command("venue_new", ("n",), "New", "Show the table that a new venue needs.", Where.VENUES),
+    Command(
+        "venue_practice",
+        ("p",),
+        "Practice",
+        "Open the practice venues, where no venue is configured yet.",
+        Where.VENUES,
+    ),
+    Command("venue_back", ("escape",), "Back", "Back to the grid.", Where.VENUES),
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
@@ -227,7 +259,13 @@ class Keymap:
         ]
 
 
-_PLACES = {Where.ARMED: "armed: ", Where.BOARD: "kill board: ", Where.COLUMNS: "columns: "}
+_PLACES = {
+    Where.ARMED: "armed: ",
+    Where.BOARD: "kill board: ",
+    Where.COLUMNS: "columns: ",
+    Where.KEYS: "credentials: ",
+    Where.VENUES: "venues: ",
+}
 
 
 def key_table() -> list[str]:

@@ -86,9 +86,10 @@ class Ledger:
                 for name, run in kill.runs.items():
                     self._take_tracks(rank, (kill.kill_id, name), run.engine)
         for name in [one for one in self._books if one not in self.desk.slots]:
-            del self._books[name]
+            held, _, _ = self._books.pop(name)
             count = self._counts.pop(name)
-            for key in (*count.live, *count.ended):
+            touched = [key for key in self.tracks if key.venue == name]
+            for key in (*count.live, *count.ended, *held.book.unseen, *touched):
                 self.changes.note(key)
         for slot in self.desk.slots.values():
             self._take_book(slot)

@@ -44,20 +44,30 @@ _FEEDS = {FeedState.SILENT: "stream STALE, polling", FeedState.DOWN: "polling"}
 
 
 def mode_of(desk: Desk) -> str:
-    """The environment of all venues together: live if any of them is."""
-    modes = {slot.settings.mode for slot in desk.slots.values()}
-    return next((mode for mode in ("LIVE", "TEST", "PRACTICE") if mode in modes), "LIVE")
+    """The environment of all venues together: live if any of them is, also one that is switched off."""
+    modes = {slot.settings.mode for slot in (*desk.slots.values(), *desk.off.values())}
+    nothing = "LIVE" if desk.settings.venues else "NO VENUES"
+    return next((mode for mode in ("LIVE", "TEST", "PRACTICE") if mode in modes), nothing)
 
 
 def mode_mark(desk: Desk, room: int | None = None) -> Text:
     """The environment as a mark that cannot be overlooked, and what it is run for, cut to `room` columns."""
     mode = mode_of(desk)
-    mark = Text(f" {mode} ", MODES[mode])
+    style = MODES.get(mode, "bold reverse")
+    mark = Text(f" {mode} ", style)
     if desk.occasion:
-        mark.append(f"{literal(desk.occasion, 40)} ", MODES[mode])
+        mark.append(f"{literal(desk.occasion, 40)} ", style)
         if room is not None and cell_len(mark.plain) > room:
             mark.truncate(max(room, len(f" {mode} DRILL")), overflow="ellipsis")
     return mark
+
+
+def off_mark(desk: Desk) -> Text:
+    """The venues that are switched off for this run, which no kill reaches; empty where there is none."""
+    names = ", ".join(literal(name, 14) for name in desk.off)
+    if not names:
+        return Text()
+    return Text(f" OFF: {names if len(names) <= 24 else plural(len(desk.off), 'venue')} ", f"{DOUBT} reverse")
 
 
 def plural(count: int, word: str) -> str:
@@ -74,6 +84,7 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
     left = Text.assemble(("cancel-tui ", "bold"), mode_mark(desk))
     if read_only:
         left.append(" READ-ONLY ", "bold reverse")
+    left.append_text(off_mark(desk))
     pieces = [(1, Text(f"OPEN {total}{doubt}", "bold"))]
     sides = f"BUY {sum(count.buys for count in counts)}  SELL {sum(count.sells for count in counts)}"
     pieces.append((5, Text(sides)))

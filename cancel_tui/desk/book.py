@@ -106,6 +106,15 @@ class VenueBook:
             self.revision += 1
         return changed
 
+    def clear(self) -> None:
+        """Forget every reading: what they said need not hold for whoever is asked from now on."""
+        for key in [*self.live(), *self.unseen, *self.told]:
+            self.changes.note(key)
+        self.parts.clear()
+        self.unseen.clear()
+        self.told.clear()
+        self.revision += 1
+
     def forget_unseen(self, now: float) -> bool:
         """Drop what has not been seen for long. Whether rows changed."""
         old = [key for key, (_, since) in self.unseen.items() if now - since > KEEP_UNSEEN]

@@ -67,7 +67,7 @@ class Slot:
 
     def forget(self) -> None:
         """As if the venue had not been asked yet. What is in flight there still is."""
-        self.book = VenueBook(VenueName(self.settings.name))
+        self.book.clear()
         self.state, self.error = VenueState.DOWN, NOT_ASKED
         self.blind_spots, self.past_spots, self.accounts = set(), set(), set()
         self.scan_at, self.parts = -inf, ()

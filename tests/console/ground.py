@@ -17,6 +17,7 @@ from cancel_tui.clock import SystemClock
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.guard import SAME_READ
+from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
@@ -183,6 +184,8 @@ async def ground(
     credentials: Credentials | None = None,
     listed: bool = True,
     make: Callable[[Cluster, Desk], CancelApp] | None = None,
+    door: KeyDoor | None = None,
+    configure: Callable[[str], str] = str,
 ) -> AsyncIterator[Ground]:
     """The console on practice venues; `orders` is per venue."""
     cluster = staged(orders, venues, faults or {}, latency)
@@ -193,10 +196,12 @@ async def ground(
 
     text = cluster.configuration().replace("credentials =", "settle_seconds = 0.2\ncredentials =")
     text = text.replace("[venues.cs-fut]\n", '[venues.cs-fut]\nlimits = { list = "none" }\n')
-    settings = parse_settings(f"{text}\n[console]\nrefresh_seconds = 0.3\n{console}", folder / "test.toml")
+    settings = parse_settings(
+        f"{configure(text)}\n[console]\nrefresh_seconds = 0.3\n{console}", folder / "test.toml"
+    )
     desk = Desk(settings, SystemClock(), folder, credentials or keys)
     made = make(cluster, desk) if make is not None else None
-    app = made or CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
+    app = made or CancelApp(desk, read_only=read_only, ascii_only=ascii_only, door=door)
     try:
         async with app.run_test(size=size) as pilot:
             here = Ground(cluster, desk, app, pilot)

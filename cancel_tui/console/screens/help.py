@@ -22,6 +22,8 @@ _PLACES = {
     Where.BOARD: "The kill board",
     Where.COLUMNS: "The column chooser",
     Where.LOG: "The log",
+    Where.KEYS: "Credentials",
+    Where.VENUES: "Venues",
 }
 _SCROLL = {
     "up": (-1, False),

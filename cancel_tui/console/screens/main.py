@@ -19,6 +19,8 @@ from cancel_tui.console.screens.base import FLOOR, DeskScreen
 from cancel_tui.console.screens.columns import ColumnsScreen
 from cancel_tui.orders import OrderKey
 
+NO_VENUE = "no venue is configured: V says how to add one"
+
 
 class MainScreen(DeskScreen):
     """The grid over all venues."""
@@ -72,7 +74,9 @@ class MainScreen(DeskScreen):
         self.grid.apply(changed, gone, now)
         ended = [row.key for row in changed if self.console_app.ledger.over(row.key)]
         self.grid.unmark(ended)
-        if desk.slots and all(slot.listed_at is not None for slot in desk.slots.values()):
+        if not desk.slots:
+            self.grid.set_placeholder("no venue is switched on: V shows them" if desk.off else NO_VENUE)
+        elif all(slot.listed_at is not None for slot in desk.slots.values()):
             self.grid.set_placeholder("no open orders in anything that the venues can list")
         super().tick()
 

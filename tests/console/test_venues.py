@@ -1,0 +1,138 @@
+"""The venue screen: what it shows, off and on, and the tables for new venues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cancel_tui.clock import SystemClock
+from cancel_tui.console.app import CancelApp
+from cancel_tui.console.new_venue import toml_for
+from cancel_tui.console.screens.ask import AskScreen
+from cancel_tui.console.screens.venues import VenuesScreen
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.engine import Verdict
+from cancel_tui.orders import VenueName
+from cancel_tui.settings import KINDS, Settings, parse_settings
+from tests.console.ground import NARROW, Ground, ground
+
+ROXOM = VenueName("roxom")
+
+
+async def switch(here: Ground) -> None:
+    await here.press("s")
+    ask = here.app.screen
+    assert isinstance(ask, AskScreen)
+    await here.until(lambda: ask.ready)
+    await here.press("enter")
+
+
+async def test_it_tells_state_address_blind_spots_budgets_and_clock(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("cs-fut", "p99")) as here:
+        await here.press("V")
+        list_, told = here.line("preview"), here.line("warnings")
+        assert "cs-fut" in list_
+        assert "127.0.0.1" in list_
+        assert "http" not in list_ + told
+        assert "PRACTICE" in list_
+        assert "hft" in told
+        assert "cancel 10 of 10/60s" in told
+        await here.until(lambda: "ms from ours" in here.line("warnings"))
+        await here.press("down")
+        assert "no limits" in here.line("warnings") or "10/1s" in here.line("warnings")
+        assert "hft" not in here.line("warnings")
+
+
+async def test_off_is_loud_and_out_of_the_kill_and_on_brings_it_back(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("roxom", "p99")) as here:
+        await here.press("V")
+        await switch(here)
+        assert list(here.desk.off) == [ROXOM]
+        assert "OFF" in here.line("preview")
+        await here.press("escape")
+        await here.until(lambda: here.grid.model.total == 6)
+        assert "OFF: roxom" in here.line("header")
+        assert "roxom" not in here.line("chips")
+        await here.arm()
+        assert "! OFF: roxom: switched off for this run, its orders STAY" in here.line("warnings")
+        assert "roxom" not in here.line("preview")
+        await here.press(*"KILL", "enter")
+        await here.until(lambda: here.kills != [])
+        await here.over(here.kills[0])
+        assert here.kills[0].verdict is Verdict.FLAT
+        assert len(here.cluster.live()["roxom"]) == 6
+        assert here.cluster.live()["p99"] == []
+        await here.press("escape", "V", "s")
+        assert not here.desk.off
+        await here.press("escape")
+        assert "OFF" not in here.line("header")
+        await here.until(lambda: len(here.keys("roxom")) == 6)
+
+
+async def test_orders_that_were_not_seen_leave_the_grid_with_their_venue(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("roxom", "p99")) as here:
+        slot = here.desk.slots[ROXOM]
+        key = here.keys("roxom")[0]
+        here.desk._polls.pop(ROXOM).cancel()
+        part = next(name for name, one in slot.book.parts.items() if key in one.orders)
+        order = slot.book.parts[part].orders.pop(key)
+        slot.book.unseen[key] = (order, here.desk.clock.monotonic())
+        slot.book.changes.note(key)
+        here.app.look()
+        await here.until(lambda: key in here.keys("roxom"))
+        assert here.desk.switch_off(ROXOM)
+        await here.until(lambda: here.keys("roxom") == [])
+
+
+async def test_it_is_not_switched_off_under_a_kill(tmp_path: Path) -> None:
+    async with ground(tmp_path, latency=0.3) as here:
+        kill = await here.kill()
+        await here.press("escape", "V", "s")
+        assert "stays on until then" in here.line("banner")
+        assert not here.desk.off
+        await here.over(kill)
+        assert kill.verdict is Verdict.FLAT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_for_a_kind_is_a_configuration(kind: str) -> None:
+    text = toml_for(kind)
+    (venue,) = parse_settings(text, Path("c.toml")).venues
+    assert venue.kind == kind
+    both = parse_settings(text + toml_for(kind, [venue.name.upper()]), Path("c.toml"))
+    assert len(both.venues) == 2
+    bare = "\n".join(line.removeprefix("# ") for line in text.splitlines())
+    assert parse_settings(bare, Path("c.toml")).venues[0].kind == kind
+    assert max(map(len, text.splitlines())) < 78
+
+
+async def test_without_a_venue_it_says_where_to_begin(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "config.toml"
+    desk = Desk(Settings(path=path), SystemClock(), None, lambda _: None)  # type: ignore[arg-type, return-value]
+    app = CancelApp(desk)
+    app.practice_offered = True
+    async with app.run_test(size=NARROW) as pilot:
+        here = Ground(None, desk, app, pilot)  # type: ignore[arg-type]
+        await here.until(lambda: isinstance(app.screen, VenuesScreen))
+        await here.until(lambda: "No venue is configured yet" in here.line("warnings"))
+        assert "NO VENUES" in here.line("title")
+        assert "nowhere/config.toml" in here.picture().replace("\n", "")
+        await here.press("n", "5")
+        assert 'kind = "b2trader"' in here.picture()
+        await here.press("escape", "K")
+        assert "no venue is configured" in here.line("warnings")
+        await here.press("a", "escape", "escape")
+        assert "no venue is configured" in here.picture()
+        assert "NO VENUES" in here.line("header")
+        await here.press("V", "p")
+        assert (app.practice_wanted, app.return_value) == (True, 0)
+    await desk.close()
+    assert not path.exists()
+
+
+async def test_practice_is_offered_only_where_no_venue_is_configured(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("V", "p")
+        assert "cancel-tui demo" in here.line("banner")
+        assert not here.app.practice_wanted
