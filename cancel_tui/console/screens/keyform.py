@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from rich.text import Text
@@ -192,17 +193,21 @@ class KeyFormScreen(DeskScreen):
             where = f" in {literal(backend.name, 60)}" if backend else " in the keyring"
             text.append("\nEnter", "bold").append(f" stores it{where}")
         else:
-            whole = "the whole PEM, all its lines; " if self._names[self._at] == "private_key" else ""
-            text.append(f"\ntype or paste {whole}it is not shown", "dim")
+            whole = " the whole PEM, all its lines" if self._names[self._at] == "private_key" else ""
+            text.append(f"\ntype or paste{whole}; it is not shown", "dim")
         return text
 
     def _warning(self) -> Text:
         backend = self.console_app.keyroom.backend
         if self._note:
-            return Text(literal(self._note, 300), lines.DOUBT)
+            return self._wrapped(self._note)
         if backend and backend.warning and backend.strength is not Strength.SYSTEM:
-            return Text(f"! {literal(backend.warning, 200)}", lines.DOUBT)
+            return self._wrapped(f"! {backend.warning}")
         return Text()
+
+    def _wrapped(self, words: str) -> Text:
+        rows = textwrap.wrap(literal(words, 300), max(20, self.size.width - 2), subsequent_indent="  ")
+        return Text("\n".join(rows), lines.DOUBT)
 
     def in_short(self) -> Text:
         """What is asked for, by its size."""
