@@ -131,6 +131,16 @@ class DeskScreen(Screen[None]):
 
     # Keys
 
+    async def on_event(self, event: events.Event) -> None:
+        """A key that was still on its way when the screen was left, or covered, counts no more.
+
+        Else Esc and Enter in one burst would do what Esc has just left, and two Esc leave twice.
+        """
+        if isinstance(event, events.Key | events.Paste) and self.app.screen is not self:
+            event.stop()
+            return
+        await super().on_event(event)
+
     def on_resize(self) -> None:
         """Draw for the new size at once."""
         if self.is_mounted:
