@@ -156,6 +156,17 @@ class DeskScreen(Screen[None]):
         if not self.run_command(command.id):
             self.console_app.run_command(command.id)
 
+    def on_line_hint_clicked(self, message: Line.HintClicked) -> None:
+        """A click on a footer's key goes through the same guards, and can fire nothing by itself."""
+        from cancel_tui.console.palette import clicked
+
+        app = self.console_app
+        command = app.keymap.offered(message.key, self.WHERE)
+        if command is not None:
+            clicked(app, command)
+        elif message.key == "Esc":
+            self.on_key(events.Key("escape", None))
+
     def run_command(self, command_id: str) -> bool:
         """Carry out a command of this screen; False hands it to the application."""
         return False
