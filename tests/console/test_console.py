@@ -204,7 +204,7 @@ async def test_help_scrolls_where_it_must(tmp_path: Path) -> None:
 
 class TestLeaving:
     async def test_it_waits_for_cancels_in_flight(self, tmp_path: Path) -> None:
-        async with ground(tmp_path, latency=0.4) as here:
+        async with ground(tmp_path, latency=0.8) as here:
             await here.press("down", "x")
             key = here.grid.cursor_key
             await here.until(lambda: here.ledger_flying() > 0)
