@@ -42,6 +42,11 @@ SHARED: Mapping[str, str] = {
     "stop_triggers": "a Stop triggers while it is being cancelled",
     "stream_silent": "the stream goes silent",
     "stream_duplicates": "the stream says everything twice",
+    "stream_freezes": "the stream's connection stays open and nothing comes any more, not even pongs",
+    "stream_drops": "the stream's connections break",
+    "stream_garbled": "a message of the stream is spoilt",
+    "stream_late": "the stream is 2 s behind",
+    "stream_disorder": "the stream's messages arrive in the wrong order",
 }
 """What those venues can do that have the thing in question."""
 

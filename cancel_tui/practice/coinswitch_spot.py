@@ -31,8 +31,11 @@ from cancel_tui.practice.coinswitch_base import (
     whole_in,
 )
 from cancel_tui.practice.coinswitch_markets import Market, draw_age, market
+from cancel_tui.practice.coinswitch_stream import PATH as STREAM_PATH
+from cancel_tui.practice.coinswitch_stream import UpdateStream
 from cancel_tui.practice.http import Answer, Request
 from cancel_tui.practice.market import Motion, SimOrder, State
+from cancel_tui.practice.mischief import wire_fault
 from cancel_tui.practice.venue import Plan
 
 MARKETS = (
@@ -71,14 +74,26 @@ class CoinSwitchSpot(CoinSwitchVenue):
 
     kind = "coinswitch-spot"
     name = "cs-spot"
+    shared_faults = frozenset(
+        (
+            "stream_silent",
+            "stream_duplicates",
+            "stream_freezes",
+            "stream_drops",
+            "stream_garbled",
+            "stream_late",
+            "stream_disorder",
+        )
+    )
     own_faults: ClassVar[Mapping[str, str]] = {
         **CoinSwitchVenue.own_faults,
         "count_refused": "a `count` above 100 is refused with 422",
         "count_capped": "no answer has more than 100 rows, whatever `count` asked for",
         "oldest_first": "lists begin with the oldest order",
         "unsorted": "lists are in no order of time",
+        "stream_refused": "the stream refuses its namespace",
     }
-    routes_known = frozenset(("list", "status", "cancel", "create", "validate", "ping", "market"))
+    routes_known = frozenset(("list", "status", "cancel", "create", "validate", "ping", "market", "stream"))
     windows: ClassVar[Mapping[str, tuple[int, float]]] = {"create": (100, 10.0), "list": (10_000, 10.0)}
     shared_window: ClassVar[tuple[int, float]] = (100, 10.0)
     order_path: ClassVar[str] = f"{API}/order"
@@ -87,6 +102,7 @@ class CoinSwitchSpot(CoinSwitchVenue):
     def __init__(self, clock: Clock, plan: Plan, keys: KeyPair | None = None) -> None:
         super().__init__(clock, plan, keys)
         self._random = random.Random(plan.seed)
+        self.stream = UpdateStream(self.book, clock, self.keys.api_key, self.describe, lambda: self.faults)
         self.routes |= {
             ("GET", f"{API}/orders"): Route("list", self._list),
             ("GET", self.order_path): Route("status", self._status),
@@ -95,6 +111,17 @@ class CoinSwitchSpot(CoinSwitchVenue):
             ("POST", f"{API}/exchangePrecision"): Route("market", self._precision),
             ("GET", f"{API}/tradeInfo"): Route("market", self._trade_info),
         }
+
+    def route_name(self, request: Request) -> str:
+        """By which name faults know what this request asks for."""
+        return "stream" if request.path.rstrip("/") == STREAM_PATH else super().route_name(request)
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request; the order updates have a door of their own, without a signature."""
+        if request.path.rstrip("/") != STREAM_PATH:
+            return await super().answer(request)
+        broken = wire_fault(self.faults, "stream")
+        return broken if broken is not None else self.stream.answer(request)
 
     def place(
         self,

@@ -106,6 +106,8 @@ class Socket:
         self.incoming: asyncio.Queue[str | None] = asyncio.Queue()
         """Texts in order of arrival; None once the client is gone."""
         self.closed = False
+        self.frozen = False
+        """Whether nothing leaves any more, pongs and goodbyes included, while the connection stays open."""
 
     def send(self, text: str) -> None:
         """Send one text frame; ignored once the socket is closed."""
@@ -134,7 +136,7 @@ class Socket:
     def flush(self) -> None:
         """Hand the protocol's bytes to the transport."""
         for data in self._protocol.data_to_send():
-            if data:
+            if data and not self.frozen:
                 self._writer.write(data)
 
 
