@@ -12,10 +12,20 @@ from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
 from typing import Any
 
-from cancel_tui.orders import Order, OrderId, OrderKey, OrderStatus, Side, amount
+from cancel_tui.orders import (
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+    amount,
+)
 from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
-from cancel_tui.venues.decode import Unreadable, number, table, text
+from cancel_tui.venues.decode import Unreadable, epoch, number, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
 
 MOST_PAGES = 200
@@ -224,6 +234,36 @@ def safe_id(order_id: str) -> str:
     """The id unchanged if it can be sent at all; raises ValueError for an empty or absurd one."""
     path_id(order_id)
     return order_id
+
+
+def read_spot_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
+    """A row of any spot answer as an order; None without an id.
+
+    The object has no order type, because limit orders are the only ones. A price of a fill is believed only
+    beside a fill, and never the other way round.
+    """
+    order_id = text(row, "order_id")
+    if order_id is None:
+        return None
+    quantity, filled = number(row, "orig_qty"), number(row, "executed_qty")
+    return Order(
+        key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
+        client_order_id=wrapped(row, "client_order_id"),
+        symbol=wrapped(row, "symbol"),
+        exchange=wrapped(row, "exchange"),
+        side=side_of(row),
+        type=OrderType.LIMIT,
+        price=unless_zero(row, "price"),
+        quantity=quantity,
+        filled=filled,
+        remaining=still_open(quantity, filled),
+        average_price=unless_zero(row, "average_price") if filled else None,
+        status=status_of(row, filled),
+        venue_status=wrapped(row, "status"),
+        source=wrapped(row, "order_source"),
+        created_at=epoch(row.get("created_time"), 1e-3),
+        updated_at=epoch(row.get("updated_time"), 1e-3),
+    )
 
 
 def inner_order(answer: Any) -> dict[str, Any] | None:

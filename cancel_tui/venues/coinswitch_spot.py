@@ -7,11 +7,12 @@ placed by hand in the venue's own app are listed is not documented; `source` sho
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cancel_tui.clock import Clock
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderType, VenueName
+from cancel_tui.orders import Order, OrderKey
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.venues.base import (
@@ -25,6 +26,7 @@ from cancel_tui.venues.base import (
     PartList,
     Parts,
     Port,
+    Reply,
     Touched,
 )
 from cancel_tui.venues.coinswitch import CoinSwitch
@@ -38,20 +40,24 @@ from cancel_tui.venues.coinswitch_rows import (
     named,
     query_to,
     read_page,
+    read_spot_order,
     safe_id,
-    side_of,
-    status_of,
-    still_open,
-    unless_zero,
 )
-from cancel_tui.venues.decode import epoch, number, text, wrapped
-from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Reason, Refused
+from cancel_tui.venues.feed import Tell
+from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Reason, Refused, Unanswered
+from cancel_tui.venues.pulse import Pulse
+from cancel_tui.venues.streams import TextStream, open_stream
+
+if TYPE_CHECKING:
+    from cancel_tui.venues.coinswitch_stream import UpdateStream
 
 EXCHANGES = ("coinswitchx", "c2c1", "c2c2")
 """The books of `/spot/concepts/exchange-identifiers`; retired ones are read but never asked for."""
 COUNTS = (500, 100, 25)
 """Rows to ask for: the largest number that the venue takes; its maximum is not documented."""
 _DEFAULT_COUNT = 25
+_PING_SECONDS = 25.0
+"""How often the stream's server pings where it does not tell: the protocol's usual interval."""
 _PART = Part("orders")
 _Filter = tuple[tuple[str, str], ...]
 
@@ -82,6 +88,7 @@ class CoinSwitchSpot(CoinSwitch):
         super().__init__(settings, credentials, clock, capabilities)
         self._counts: dict[CallClass, tuple[int, ...]] = {CallClass.LIST: COUNTS, CallClass.CLOSED: COUNTS}
         """What is still worth asking for; what the venue refused is not asked again in this process."""
+        self._pulse = Pulse(_PING_SECONDS)
 
     async def parts(self, port: Port) -> Outcome[Parts]:
         """One part: everything is in one list."""
@@ -233,6 +240,24 @@ class CoinSwitchSpot(CoinSwitch):
 
         return await self.ask(port, call, lambda: self.signed("GET", "/orders", query), read)
 
+    # ------------------------------------------------------------------ stream
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds within which a living stream says something."""
+        return self._pulse.rhythm
+
+    async def listen(self, port: Port, tell: Tell) -> Failure:
+        """Listen to the order updates (`/spot/websockets/order-updates`) until they are over."""
+        updates = await asyncio.to_thread(_updates)
+        seconds = self.capabilities.timeout_seconds
+        opened = await open_stream(updates.address(self.settings.socket_url(updates.PATH)), timeout=seconds)
+        if isinstance(opened, Reply):
+            return self.classify(CallClass.OTHER, opened) or Unanswered("no WebSocket", None, opened.status)
+        if not isinstance(opened, TextStream):
+            return opened
+        return await updates(opened, self._keys.api_key, self.name, self.clock, self._pulse, tell).run()
+
     # ------------------------------------------------------------------ rows
 
     def _one(self, answer: Any) -> Order | None:
@@ -240,37 +265,14 @@ class CoinSwitchSpot(CoinSwitch):
         return None if row is None else must_name(self._order(row))
 
     def _order(self, row: Mapping[str, Any]) -> Order | None:
-        return read_order(row, self.name)
+        return read_spot_order(row, self.name)
 
 
-def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
-    """A row of any spot answer as an order; None without an id.
+def _updates() -> type[UpdateStream]:
+    """The stream's reader, loaded when it is first needed: no kill from a shell waits for its library."""
+    from cancel_tui.venues.coinswitch_stream import UpdateStream
 
-    The object has no order type, because limit orders are the only ones. A price of a fill is believed only
-    beside a fill, and never the other way round.
-    """
-    order_id = text(row, "order_id")
-    if order_id is None:
-        return None
-    quantity, filled = number(row, "orig_qty"), number(row, "executed_qty")
-    return Order(
-        key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
-        client_order_id=wrapped(row, "client_order_id"),
-        symbol=wrapped(row, "symbol"),
-        exchange=wrapped(row, "exchange"),
-        side=side_of(row),
-        type=OrderType.LIMIT,
-        price=unless_zero(row, "price"),
-        quantity=quantity,
-        filled=filled,
-        remaining=still_open(quantity, filled),
-        average_price=unless_zero(row, "average_price") if filled else None,
-        status=status_of(row, filled),
-        venue_status=wrapped(row, "status"),
-        source=wrapped(row, "order_source"),
-        created_at=epoch(row.get("created_time"), 1e-3),
-        updated_at=epoch(row.get("updated_time"), 1e-3),
-    )
+    return UpdateStream
 
 
 def _count_refused(outcome: Outcome[Page]) -> bool:

@@ -19,13 +19,14 @@ class Pulse:
     """The rhythm of one venue's stream, as far as it has shown."""
 
     def __init__(self, documented: float) -> None:
-        self._documented = documented
+        self.documented = documented
+        """Seconds by the venue's own word; may be set anew where a connection tells."""
         self._answered = False
 
     @property
     def rhythm(self) -> float:
         """Seconds within which a living stream says something."""
-        return BEAT if self._answered else self._documented
+        return BEAT if self._answered else self.documented
 
     async def keep(self, stream: TextStream, clock: Clock, tell: Tell) -> None:
         """Ping until the connection is over; each answer is a sign of life."""

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "cancel_tui"
-HEAVY = ("textual", "rich", "httpx", "keyring", "websockets", "cryptography")
+HEAVY = ("textual", "rich", "httpx", "keyring", "websockets", "cryptography", "socketio", "engineio")
 
 # Which of the heavy libraries a room may load when it is imported, and which rooms must stay unloaded.
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
@@ -24,7 +24,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "cancel_tui.venues.registry": (set(), {"desk", "practice", "vault", "console"}),
     "cancel_tui.venues.wire": (set(), {"desk", "practice", "vault", "console"}),
     "cancel_tui.venues.streams": ({"websockets"}, {"desk", "practice", "vault", "console"}),
-    "cancel_tui.venues.coinswitch_spot": ({"cryptography"}, {"desk", "practice", "vault", "console"}),
+    "cancel_tui.venues.coinswitch_spot": (
+        {"cryptography", "websockets"},
+        {"desk", "practice", "vault", "console"},
+    ),
     "cancel_tui.venues.coinswitch_futures": ({"cryptography"}, {"desk", "practice", "vault", "console"}),
     "cancel_tui.venues.p99": ({"websockets"}, {"desk", "practice", "vault", "console"}),
     "cancel_tui.venues.roxom": (
