@@ -65,9 +65,7 @@ class Collector:
                 kills.append(self._kill(kill, later, now))
             if not kill.by_id:
                 later.append(kill)
-        # Of an order that came back after a single cancel no flat is told; that it lives is.
-        whole = [kill for kill in desk.kills if not kill.by_id]
-        claimed = {key for kill in whole for keys in kill.withdrawn.values() for key in keys}
+        claimed = {key for kill in desk.kills for keys in kill.withdrawn.values() for key in keys}
         stuck: list[tuple[VenueName, Impasse]] = [
             (name, one)
             for kill in desk.kills

@@ -160,6 +160,9 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
 
     def _frame(self) -> None:
         """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""
+        if self._exit or self._closing:
+            # On the way out the screens lose their parts before this timer ends.
+            return
         now = monotonic()
         output.never_wait(self)
         self._measure_lag(now)

@@ -152,17 +152,17 @@ def alarms(facts: Facts, now: float) -> list[Alarm]:
 
 def _kill(kill: KillFacts, now: float) -> Iterator[Alarm]:
     name = f"KILL {kill.short_id}"
-    if kill.by_id:
+    if kill.back and not kill.flat:
+        what = "cancel" if kill.by_id else "FLAT"
+        told = f"{name}: {what} WITHDRAWN, {_orders(kill.back)} listed as live again"
+        ident = f"withdrawn {kill.kill_id}"
+        yield Alarm(ident, Kind.WITHDRAWN, Severity.GRAVE, now, told, kill.words, kill.back)
+    elif kill.by_id:
         if kill.live and not kill.running:
             told = f"{_orders(kill.live)} live on {_names(kill)} after the cancel was given up"
             ident = f"not_flat {kill.kill_id}"
             since = now - kill.ended_ago
             yield Alarm(ident, Kind.NOT_FLAT, Severity.GRAVE, since, told, kill.words, _size(kill.live))
-        return
-    if kill.back and not kill.flat:
-        told = f"{name}: FLAT WITHDRAWN, {_orders(kill.back)} listed as live again"
-        ident = f"withdrawn {kill.kill_id}"
-        yield Alarm(ident, Kind.WITHDRAWN, Severity.GRAVE, now, told, kill.words, kill.back)
     elif kill.running and kill.past_deadline is not None and not kill.flat:
         told = f"{name} is past its deadline and not flat: {_names(kill)}"
         since = now - kill.past_deadline

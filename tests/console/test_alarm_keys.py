@@ -18,6 +18,7 @@ from cancel_tui.desk.alarms import alarms
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import Side, VenueName
+from cancel_tui.practice.market import SimOrder
 from cancel_tui.scope import Scope, fold
 from tests.console.ground import Ground, ground
 from tests.console.test_resume_keys import left_behind
@@ -49,6 +50,12 @@ def lose(here: Ground, venue: str = "p99") -> None:
 async def lost(here: Ground) -> None:
     lose(here)
     await here.until(lambda: "p99 is DOWN with 6 live orders" in painted(here))
+
+
+def newcomer(here: Ground, side: str) -> SimOrder:
+    """A fresh order of one side on roxom."""
+    venue = here.cluster.named("roxom")
+    return next(one for one in iter(venue.newcomer, None) if one.side == side)
 
 
 def full(here: Ground) -> None:
@@ -205,6 +212,8 @@ async def test_what_appears_after_the_verdict_is_told_until_somebody_cancels_it(
             here.cluster.named("p99").book.add(here.cluster.named("p99").newcomer())
         await here.until(lambda: "p99: 2 orders placed since the verdict of KILL" in painted(here))
         await here.until(lambda: len(here.keys()) >= 2)
+        # The cancels change nothing: that somebody looks after the orders is enough.
+        here.cluster.named("p99").faults.add("cancel_noop")
         for key in here.app.ledger.venue(next(iter(here.desk.slots))).live:
             here.app.cancel_one(key)
         await here.until(lambda: painted(here) == "")
@@ -212,16 +221,20 @@ async def test_what_appears_after_the_verdict_is_told_until_somebody_cancels_it(
 
 async def test_what_is_new_outside_the_scope_or_long_after_is_no_newcomer(tmp_path: Path) -> None:
     async with ground(tmp_path, venues=("p99", "roxom")) as here:
-        kill = here.desk.plan_kill(Scope(venues=fold(["roxom"]), raw={"venue": ["roxom"]}))
+        scope = Scope(venues=fold(["roxom"]), sides=frozenset({Side.BUY}), raw={"venue": ["roxom"]})
+        kill = here.desk.plan_kill(scope)
         here.desk.start(kill, {})
         await here.over(kill)
         p99, roxom = here.cluster.named("p99").book, here.cluster.named("roxom").book
+        live = here.app.ledger.venue(VenueName("roxom")).live
         p99.add(here.cluster.named("p99").newcomer())
-        await here.until(lambda: len(here.keys()) == 7)
+        roxom.add(newcomer(here, "sell"))
+        held = len(live)
+        await here.until(lambda: len(here.keys()) == 7 and len(live) > held)
         assert kill.finished_wall is not None
         kill.finished_wall -= NEW_WITHIN + 10.0
-        roxom.add(here.cluster.named("roxom").newcomer())
-        await here.until(lambda: len(here.keys("roxom")) >= 1)
+        roxom.add(newcomer(here, "buy"))
+        await here.until(lambda: any(order.side is Side.BUY for order in live.values()))
         here.app.alarms._rest_until = 0.0
         here.app.look()
         assert painted(here) == ""
@@ -282,6 +295,22 @@ async def test_an_order_that_lives_again_after_its_cancel_is_an_alarm(tmp_path: 
         track.since -= 30.0
         with mock.patch.object(here.desk, "review"):
             await here.until(lambda: "p99: LIVE AGAIN, 1 order listed although ended" in painted(here))
+
+
+async def test_a_cancel_whose_order_comes_back_is_an_alarm(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down", "x")
+        kill = here.desk.kills[0]
+        await here.over(kill)
+        market = here.cluster.named("p99")
+        back = market.book.finished()[0]
+        back.state = type(back.state)("resting")
+        market.faults.add("cancel_noop")
+        kill.tracks()[0].since -= 30.0
+        await here.until(lambda: "cancel WITHDRAWN, 1 order listed as live again" in painted(here))
+        market.faults.clear()
+        await here.over(kill)
+        await here.until(lambda: painted(here) == "")
 
 
 async def test_cancels_that_get_nowhere_and_then_an_end_that_nobody_knows(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ TABLE: list[tuple[str, Facts, str | None]] = [
     ),
     ("a cancel under way", kill(by_id=True, running=True, live=1, past_deadline=3.0), None),
     ("a cancel given up", kill(by_id=True, live=1), "3 1 order live on p99 after the cancel was given up"),
+    (
+        "a cancel withdrawn",
+        kill(by_id=True, running=True, back=1),
+        "3 KILL abcdef: cancel WITHDRAWN, 1 order",
+    ),
     ("a cancel whose order left", kill(by_id=True), None),
     ("stuck, young", stuck(ALARM_AFTER - 1), None),
     ("stuck, old", stuck(ALARM_AFTER), "2 p99: 2 cancels HALTED, asking on"),
