@@ -1170,4 +1170,6 @@ def test_an_access_token_tells_when_it_ends_and_one_that_renews_itself_does_not_
     broker.clock_offset = -2.0
     assert broker.credentials_expire_at == START + 602
     assert venue(jwt_only="opaque").credentials_expire_at is None
-    assert venue().credentials_expire_at is None
+    renewing = venue()
+    renewing._tokens.current = Secret(jwt(START + 600))
+    assert renewing.credentials_expire_at is None
