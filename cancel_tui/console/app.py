@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from time import monotonic
 from typing import Any
@@ -16,7 +16,7 @@ from textual.screen import Screen
 from cancel_tui.console import leaving, output
 from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.arming import scope_words
-from cancel_tui.console.commands import BY_ID, COMMANDS, Keymap, Where, shown_key
+from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.export import write_report
@@ -26,6 +26,7 @@ from cancel_tui.console.lines import plural
 from cancel_tui.console.logbook import Logbook
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
+from cancel_tui.console.palette import palette
 from cancel_tui.console.rooms import RoomyApp
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
@@ -268,21 +269,11 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every command of the registry; those with a guard still go through it."""
-        for command in COMMANDS:
-            if command.where in (Where.GRID, Where.EVERYWHERE):
-                yield SystemCommand(command.label, command.help, self._from_palette(command.id))
+        return palette(self, screen)
 
-    def _from_palette(self, command_id: str) -> Callable[[], None]:
-        """The palette covers the grid, so what it cancels is shown once more before it goes."""
-
-        def act() -> None:
-            if command_id == "cancel":
-                key = self._main.grid.painted_key
-                self.confirm_cancel(frozenset({key} if key else ()), "chosen")
-            else:
-                self.run_command(command_id)
-
-        return act
+    def grid_key(self) -> OrderKey | None:
+        """The order that was painted under the cursor of the grid."""
+        return self._main.grid.painted_key
 
     # ------------------------------------------------------------------ cancels
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cancel_tui.console.keynames import CONSENT, FIXED, canonical, character, shown_key
 from cancel_tui.settings import SettingsError
+
+__all__ = ["BY_ID", "COMMANDS", "Command", "Guard", "Keymap", "Where", "key_table", "shown_key"]
 
 
 class Guard(StrEnum):
@@ -91,7 +94,13 @@ COMMANDS: tuple[Command, ...] = (
         "id:, age>5m, price<100, and - before any of them for the opposite.",
         also=(Where.LOG,),
     ),
-    Command("help", ("question_mark", "f1"), "Help", "Every key and every sign, on one screen."),
+    Command(
+        "help",
+        ("question_mark", "f1"),
+        "Help",
+        "Every key and every sign, on one screen.",
+        also=(Where.BOARD, Where.LOG, Where.COLUMNS, Where.KEYS, Where.VENUES),
+    ),
     Command("sort", ("o",), "Sort", "Sort by the next column."),
     Command("reverse", ("O",), "Reverse", "Turn the sorting round.", footer=False),
     Command("unmark", ("u",), "Unmark", "Take every mark away.", footer=False),
@@ -165,7 +174,9 @@ COMMANDS: tuple[Command, ...] = (
         Where.BOARD,
         also=(Where.LOG,),
     ),
-    Command("hold", ("h",), "Hold flat", "Go on sweeping after flat, until released.", Where.BOARD),
+    Command(
+        "hold", ("h",), "Hold flat", "Go on sweeping after flat, until released.", Where.BOARD, cancels=True
+    ),
     Command("release", ("r",), "Release", "End the hold.", Where.BOARD),
     Command("details", ("d",), "Details", "What became of each order, the unfinished first.", Where.BOARD),
     Command("export", ("e",), "Export", "Write the report of the kill to a file, as JSON.", Where.BOARD),
@@ -200,23 +211,28 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
-_SHOWN = {
-    "slash": "/",
-    "question_mark": "?",
-    "escape": "Esc",
-    "enter": "Enter",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-}
 
 
-def shown_key(key: str) -> str:
-    """A key as a person reads it."""
-    if key.startswith("ctrl+"):
-        return f"^{key.removeprefix('ctrl+').upper()}"
-    if key[0] == "f" and key[1:].isdecimal():
-        return key.upper()
-    return _SHOWN.get(key, key)
+def _own_key(command: Command, written: str) -> str:
+    """The key that a configuration wants for a command; raises SettingsError where it cannot be had."""
+
+    def fail(why: str) -> SettingsError:
+        return SettingsError(f"[console.keys] {command.id}: {why}")
+
+    try:
+        key = canonical(written)
+    except ValueError as error:
+        raise fail(str(error)) from None
+    if key in FIXED and key not in command.keys:
+        raise fail(f"{shown_key(key)} moves, edits or leaves on every screen, so it cannot be taken")
+    if key in CONSENT and (command.cancels or command.where in (Where.ARMED, Where.EVERYWHERE)):
+        raise fail(f"{shown_key(key)} gives consent, so nothing that cancels can have it")
+    if command.where is Where.EVERYWHERE and character(key):
+        raise fail(
+            f"{shown_key(key)} is typed into inputs and into the confirm word; "
+            "what works on every screen needs a key that types nothing, such as f9 or ctrl+k"
+        )
+    return key
 
 
 class Keymap:
@@ -226,8 +242,10 @@ class Keymap:
         self.keys = {command.id: command.keys for command in COMMANDS}
         for command_id, key in own.items():
             if command_id not in BY_ID:
-                raise SettingsError(f"[console.keys] {command_id}: no such command; see the help screen")
-            self.keys[command_id] = (key,)
+                raise SettingsError(
+                    f"[console.keys] {command_id}: no such command; there are {', '.join(sorted(BY_ID))}"
+                )
+            self.keys[command_id] = (_own_key(BY_ID[command_id], key),)
         seen: dict[tuple[Where, str], str] = {}
         for command in COMMANDS:
             for key in self.keys[command.id]:
@@ -243,12 +261,22 @@ class Keymap:
                 return command
         return None
 
+    def offered(self, shown: str, where: Where) -> Command | None:
+        """The command whose key a footer shows so."""
+        for command in COMMANDS:
+            if command.at(where) and shown_key(self.keys[command.id][0]) == shown:
+                return command
+        return None
+
     def check_word(self, word: str) -> None:
         """Raise SettingsError for a confirm word whose first letter would narrow the scope instead."""
-        taken = {key for one in COMMANDS if one.where is Where.ARMED for key in self.keys[one.id]}
+        taken = {key: one for one in COMMANDS if one.where is Where.ARMED for key in self.keys[one.id]}
         if word[:1] in taken:
-            letters = " ".join(sorted(taken))
-            raise SettingsError(f"[console] confirm_word: must not begin with a scope key ({letters})")
+            letters = " ".join(sorted(map(shown_key, taken)))
+            raise SettingsError(
+                f"[console] confirm_word: {word} begins with {word[0]}, on the armed screen the key of "
+                f"{taken[word[0]].id}; no word may begin with one of {letters}"
+            )
 
     def hints(self, where: Where) -> list[tuple[str, str]]:
         """Key and label for the footer of a screen, the most important first."""

@@ -52,7 +52,7 @@ def dressed(
     What is added is taken out of that gap, so that what stands at the right stays at the right.
     """
     added = Text()
-    if mark.plain.strip() not in text.plain:
+    if f" {mode} " not in text.plain:
         added = Text.assemble(mark, " ")
     if read_only and READ_ONLY not in text.plain:
         added = Text.assemble(mark if added.plain else "", (f" {READ_ONLY} ", "bold reverse"), " ")

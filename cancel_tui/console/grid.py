@@ -241,12 +241,14 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """Highlight the order that was painted where the click fell; on the heading, sort. Never more."""
         offset = event.get_content_offset(self)
-        if offset is not None and offset.y == 0:
+        if offset is None or event.button != 1:
+            return
+        if offset.y == 0:
             column = self._painter.column_at(offset.x)
             if column is not None:
                 self.set_sort(column, column is self.model.sort and not self.model.reverse)
             return
-        look = None if offset is None else self._painted.get(offset.y)
+        look = self._painted.get(offset.y)
         if isinstance(look, Look):
             self.move_cursor(look.row.key)
 

@@ -81,11 +81,12 @@ class Guard:
         return Said.WRONG
 
     def enter(self, at: float) -> Said:
-        """Enter fires if the whole word stands and came in an earlier read."""
+        """Enter fires if the whole word stands and came in an earlier read; on part of it, it begins anew."""
         if not self.touch(at) or self.fired:
             return Said.NOTHING
         if not self.whole or self.last_letter is None:
-            return Said.WRONG if self.typed else Said.NOTHING
+            begun, self.typed, self.last_letter = bool(self.typed), "", None
+            return Said.WRONG if begun else Said.NOTHING
         if at - self.last_letter < SAME_READ:
             self.last_letter = at
             return Said.AGAIN

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 
 from cancel_tui.console.badges import age_text
@@ -260,24 +261,36 @@ def preview_row(ledger: Ledger, one: VenuePreview) -> tuple[str, ...]:
     return (one.venue, *counts, "?" if never else protective, age, how, took)
 
 
+LOUD = "KILL"
+"""The label of the one key that no footer leaves out."""
+
+
 def hints(pairs: Iterable[tuple[str, str]], width: int) -> Text:
-    """Keys and labels; what does not fit is left out whole."""
+    """Keys and labels; what does not fit is left out whole, but never the kill. A click finds its key."""
+    pieces = [(_hint(key, label), label == LOUD) for key, label in pairs]
+    room = width - sum(cell_len(piece.plain) + 2 for piece, loud in pieces if loud) + 2
     line = Text(no_wrap=True)
-    for key, label in pairs:
-        loud = label == "KILL"
-        piece = Text.assemble((key, "bold"), " ", (label, "bold reverse" if loud else ""))
-        if cell_len(line.plain) + cell_len(piece.plain) + 2 > width:
-            continue
+    for piece, loud in pieces:
+        need = cell_len(piece.plain) + 2
+        if not loud:
+            if room < need:
+                continue
+            room -= need
         if line.plain:
             line.append("  ")
         line.append_text(piece)
     return line
 
 
+def _hint(key: str, label: str) -> Text:
+    piece = Text.assemble((key, "bold"), " ", (label, "bold reverse" if label == LOUD else ""))
+    piece.stylize(Style(meta={"hint": key}))
+    return piece
+
+
 def hint_rows(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Text:
     """The same over two lines, the second one indented."""
-    pieces = [Text.assemble((key, "bold"), " ", label) for key, label in pairs]
-    rows, _ = _flow(pieces, width, 2)
+    rows, _ = _flow([_hint(key, label) for key, label in pairs], width, 2)
     return Text("\n" + " " * indent).join(rows)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Span, Text
+from textual import events
+from textual.message import Message
 from textual.widgets import Static
 
 from cancel_tui.console.looks import LooksApp
@@ -47,6 +51,20 @@ class Line(Static):
         self._ascii_only = ascii_only
         self._said: Text | None = None
         self._look = HOUSE
+
+    @dataclass
+    class HintClicked(Message):
+        """The left button was pressed and released on a key of a footer."""
+
+        key: str
+        """As it is shown."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Only the left button, and only on a key that is offered."""
+        key = event.style.meta.get("hint")
+        if event.button == 1 and isinstance(key, str):
+            event.stop()
+            self.post_message(self.HintClicked(key))
 
     def say(self, text: Text) -> None:
         """Show a text; the same text again costs nothing."""

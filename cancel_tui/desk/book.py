@@ -141,8 +141,6 @@ class VenueBook:
         said = self.told.get(key)
         if said is None or (found is not None and found[1] > said[1]):
             return found
-        if found is None and said[1] < self._all_begun():
-            return None
         return None if said[0].status.terminal else said
 
     def _all_begun(self) -> float:

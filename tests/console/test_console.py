@@ -22,7 +22,8 @@ from cancel_tui.cli import console as command
 from cancel_tui.clock import SystemClock
 from cancel_tui.console import leaving, output, shots
 from cancel_tui.console.app import CancelApp
-from cancel_tui.console.commands import key_table
+from cancel_tui.console.badges import OPEN, STATES
+from cancel_tui.console.commands import COMMANDS, key_table, shown_key
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import HelpScreen
@@ -175,24 +176,35 @@ async def test_no_color_is_readable_by_words_alone(tmp_path: Path, monkeypatch: 
         assert "F L A T" in here.picture()
 
 
-async def test_help_has_every_key(tmp_path: Path) -> None:
-    async with ground(tmp_path) as here:
+@pytest.mark.parametrize("size", [NARROW, (140, 45)])
+async def test_help_has_every_key_on_one_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with ground(tmp_path, size=size) as here:
         await here.press("question_mark")
         assert isinstance(here.app.screen, HelpScreen)
-        text = here.line("text")
-        for line in key_table()[2:]:
-            sentence = " ".join(line.split("|")[2].split(": ", 1)[-1].split())
-            assert sentence in " ".join(text.split())
-        top = here.picture()
+        await here.until(lambda: "not asked yet" in here.picture())
+        text = " ".join(here.picture().split())
+        for one in COMMANDS:
+            assert f"{' '.join(map(shown_key, one.keys))} " in text
+            assert one.label in text or " ".join(one.help.split()[:3]) in text
+        for state in STATES:
+            assert state().word in text or state is OPEN
         await here.press("pagedown")
-        assert here.picture() != top
+        assert " ".join(here.picture().split()) == text, "there is nothing to scroll"
         await here.press("z")
         assert not isinstance(here.app.screen, HelpScreen)
 
 
+async def test_help_scrolls_where_it_must(tmp_path: Path) -> None:
+    async with ground(tmp_path, size=(60, 15)) as here:
+        await here.press("question_mark")
+        await here.until(lambda: "Cancel marked" in here.picture())
+        await here.press("end")
+        await here.until(lambda: "being read back" in here.picture())
+
+
 class TestLeaving:
     async def test_it_waits_for_cancels_in_flight(self, tmp_path: Path) -> None:
-        async with ground(tmp_path, latency=0.4) as here:
+        async with ground(tmp_path, latency=0.8) as here:
             await here.press("down", "x")
             key = here.grid.cursor_key
             await here.until(lambda: here.ledger_flying() > 0)

@@ -488,12 +488,13 @@ class TestMouse:
             assert grid.model.marked == frozenset()
             assert app.moved == [key_of("000003")]
 
-    async def test_a_click_below_the_rows_does_nothing(self) -> None:
+    async def test_a_click_below_the_rows_or_with_another_button_does_nothing(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            await pilot.click(OrderGrid, offset=(20, 15))
-            assert grid.cursor_key is None
-            assert grid.model.sort is Column.VENUE
+            for button, y in ((1, 15), (2, 0), (3, 0), (3, 1)):
+                await pilot.click(OrderGrid, offset=(20, y), button=button)
+                assert grid.cursor_key is None
+                assert grid.model.sort is Column.VENUE
 
     async def test_a_click_on_a_heading_sorts_by_it_and_another_one_turns_that_round(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:

@@ -156,3 +156,12 @@ def test_a_wrong_letter_starts_the_word_anew() -> None:
 def test_enter_alone_repeated_for_ever_does_nothing() -> None:
     guard = armed()
     assert {guard.enter(2.0 + step / 30) for step in range(300)} == {Said.NOTHING}
+
+
+def test_enter_on_part_of_the_word_begins_it_anew() -> None:
+    guard = armed()
+    typed(guard, "KIL", 2.0)
+    assert guard.enter(3.0) is Said.WRONG
+    assert guard.typed == ""
+    typed(guard, "L", 4.0)
+    assert guard.enter(5.0) is Said.NOTHING

@@ -20,6 +20,7 @@ from cancel_tui.console.hidden import LONGEST, Hidden
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.ask import AskScreen
+from cancel_tui.console.screens.confirm import SETTLE
 from cancel_tui.console.screens.keyform import KeyFormScreen
 from cancel_tui.console.screens.keys import KeysScreen
 from cancel_tui.desk.slot import VenueState
@@ -233,8 +234,16 @@ async def test_the_end_of_a_paste_that_comes_as_keys_stores_nothing(tmp_path: Pa
         await here.press("a", "1")
         here.burst(*"key-5f0c-5f0c", "enter", *"secret-5f0c-5f0c", "enter", "enter", "enter")
         await here.until(lambda: "Enter stores it" in here.line("preview"))
-        assert doubles.Memory.items == {}
+        form = here.app.screen
+        assert isinstance(form, KeyFormScreen)
+        await here.until(lambda: form._asked is not None)
+        late = events.Key("enter", "\r")
+        late.time = (form._asked or 0.0) + SETTLE / 2
+        here.app.post_message(late)
+        await here.until(lambda: form.ready)
+        await here.later()
         assert isinstance(here.app.screen, KeyFormScreen)
+        assert doubles.Memory.items == {}
 
 
 async def test_the_chord_leaves_the_form_and_what_was_typed_is_gone(tmp_path: Path, use: Use) -> None:
@@ -327,6 +336,11 @@ async def test_wrong_credentials_are_told_in_the_venues_words(tmp_path: Path, us
         await here.press("t")
         await here.until(lambda: "p99 FAILS: refused: credentials" in here.line("warnings"))
         assert "wrong-" not in shown(here)
+        await here.press("a", "1")
+        assert "Replace credentials p99" in here.line("title")
+        await fill(here, here.cluster.named("p99").credentials())
+        await here.press("enter")
+        await here.until(lambda: "p99 live" in here.line("warnings"))
 
 
 async def test_a_weak_backend_is_warned_of_before_anything_is_typed(tmp_path: Path, use: Use) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,17 @@ def until(condition: Callable[[], bool], seen: Callable[[], str]) -> None:
 
 
 class Terminal:
-    """One tmux server with one window, in which the demo runs."""
+    """One tmux server with one window, in which the demo runs, or another command."""
 
-    def __init__(self, folder: Path, width: int, height: int) -> None:
+    def __init__(self, folder: Path, width: int, height: int, program: Sequence[str] = DEMO) -> None:
         self.data = folder / "data"
         self.folder = folder
         self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", os.devnull]
-        command = " ".join([*DEMO, "--data-dir", str(self.data)])
+        command = " ".join([*program, "--data-dir", str(self.data)])
         script = f"cd {ROOT}; {command}; echo $? > {folder / 'status'}; exec sleep 600"
         # The home of the test is not the user's: nothing of theirs is read or written.
         environment = {**os.environ, "HOME": str(folder), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-        for name in ("TMUX", "COLUMNS", "LINES"):
+        for name in ("TMUX", "COLUMNS", "LINES", "XDG_CONFIG_HOME", "CANCEL_TUI_CONFIG"):
             environment.pop(name, None)
         subprocess.run(
             [*self._tmux, "new-session", "-d", "-x", str(width), "-y", str(height), script],

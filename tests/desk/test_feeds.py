@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -121,6 +121,18 @@ def test_an_end_that_the_stream_tells_takes_the_row_away_and_keeps_how_it_ended(
     assert len(list(book.orders())) == 2, "a list that was begun later is believed"
 
 
+def test_a_late_echo_of_an_order_that_the_stream_ended_long_ago_does_not_raise_it() -> None:
+    book = VenueBook(V)
+    book.absorb("p", 1.0, PartList((order(),)), 1.0)
+    book.hear(order(status=OrderStatus.CANCELED, at=105.0), 2.0)
+    for now in (3.0, 5.0, 60.0):
+        book.absorb("p", now, PartList(()), now)
+    assert not book.hear(order(at=104.0), 61.0)
+    assert list(book.orders()) == []
+    book.absorb("p", 700.0, PartList(()), 700.0)
+    assert book.told == {}, "but it is not remembered for ever"
+
+
 def test_what_a_message_leaves_out_stays_known() -> None:
     book = VenueBook(V)
     book.absorb("p", 1.0, PartList((order(),)), 1.0)
@@ -156,6 +168,11 @@ class Floor:
     looks: list[float]
     heard: list[Order]
     task: asyncio.Task[None]
+    other_look: Callable[[], Awaitable[None]] | None = None
+
+    def slow(self, look: Callable[[], Awaitable[None]] | None) -> None:
+        """Let looks take as long as this one does."""
+        self.other_look = look
 
     async def turn(self) -> None:
         for _ in range(30):
@@ -176,7 +193,10 @@ async def floor() -> Floor:
     heard: list[Order] = []
 
     async def look() -> None:
-        looks.append(clock.monotonic())
+        if made.other_look is not None:
+            await made.other_look()
+        else:
+            looks.append(clock.monotonic())
 
     def hear(one: Order) -> bool:
         heard.append(one)
@@ -209,6 +229,30 @@ async def test_a_stream_is_live_once_the_lists_were_read_after_its_subscription(
     await end(at)
 
 
+async def test_a_look_of_an_earlier_subscription_does_not_make_a_new_one_live() -> None:
+    at = await floor()
+    doors = [asyncio.Event(), asyncio.Event()]
+
+    async def slow() -> None:
+        at.looks.append(at.clock.monotonic())
+        await doors[len(at.looks) - 1].wait()
+
+    at.slow(slow)
+    at.venue.tells[0](Heard(ready=True))
+    await at.later(0.1)
+    assert len(at.looks) == 1
+    at.venue.tells[0](Heard(ready=True))
+    await at.later(0.1, beats=True)
+    doors[0].set()
+    await at.later(0.1, beats=True)
+    assert len(at.looks) == 2
+    assert state(at) is FeedState.CONNECTING, "the first look was begun before the newer subscription"
+    doors[1].set()
+    await at.later(0.1, beats=True)
+    assert state(at) is FeedState.LIVE
+    await end(at)
+
+
 async def test_a_stream_that_freezes_is_stale_within_five_seconds_and_is_opened_again() -> None:
     at = await floor()
     at.venue.tells[0](Heard(ready=True))
@@ -231,6 +275,9 @@ async def test_many_messages_lead_to_one_look() -> None:
     at.looks.clear()
     for number in range(100):
         at.venue.tells[0](Heard((order(number),)))
+        if number in (30, 60):
+            await at.later(0.1, beats=True)
+    assert at.looks == []
     await at.later(DEBOUNCE + 0.2, beats=True)
     assert len(at.looks) == 1
     assert len(at.heard) == 100

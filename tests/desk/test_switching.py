@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,3 +219,22 @@ async def test_two_that_open_a_venue_at_once_make_one_lane(tmp_path: Path) -> No
         assert len(made) == 1
         await at.desk.list_venue(slot, Urgency.POLL, deep=False)
         assert state(slot) is VenueState.LIVE
+
+
+async def test_a_stream_ends_with_its_venue_or_its_credentials(tmp_path: Path) -> None:
+    async with stage(tmp_path, 4, only="p99", alone=True) as at:
+        slot = at.desk.slots[P99]
+        await at.desk.list_venue(slot, Urgency.POLL, deep=False)
+        known = next(iter(slot.book.orders()))
+        again: list[Callable[[], object]] = [lambda: at.desk.switch_off(P99), lambda: at.desk.switch_on(P99)]
+        for change in (again, None):
+            feed = asyncio.create_task(asyncio.sleep(3600))
+            at.desk._feeds[P99] = feed
+            slot.book.told[known.key] = known, at.desk.clock.monotonic()
+            if change is None:
+                assert await reopened(at) is None
+            else:
+                assert all(one() for one in change)
+            await at.until(feed.cancelled)
+            assert P99 not in at.desk._feeds
+            assert slot.book.told == {}

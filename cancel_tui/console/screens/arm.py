@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from cancel_tui.console import lines
 from cancel_tui.console.arming import EVERYTHING, Choice, narrowed, preview_of, scope_words, warnings
-from cancel_tui.console.commands import Where
+from cancel_tui.console.commands import BY_ID, Where
 from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
@@ -111,6 +111,8 @@ class ArmScreen(DeskScreen):
             if command is not None and command.where is Where.ARMED and not guard.typed:
                 if guard.touch(event.time):
                     self._narrow(command.id)
+                    if event.character.casefold() == guard.word[:1].casefold():
+                        self._note = f"{event.character} is a scope key; {guard.word} is typed as it is shown"
             else:
                 self._said(guard.letter(event.character, event.time))
         if self.is_current:
@@ -138,6 +140,18 @@ class ArmScreen(DeskScreen):
             self.console_app.deed("word")
         if said is Said.FIRE:
             self.console_app.fire(self._scope, hold=self._hold, seen=self._seen, case=self.case)
+
+    def run_command(self, command_id: str) -> bool:
+        """A scope command from the palette or by a click; it counts under the same guard as its key."""
+        guard = self._guard
+        if BY_ID[command_id].where is not Where.ARMED:
+            return False
+        if guard is not None and guard.typed:
+            self._note = "the word is being typed; Esc, or Backspace, then the scope"
+        elif guard is not None and guard.touch(self.console_app.event_time()):
+            self._narrow(command_id)
+        self.tick()
+        return True
 
     def _narrow(self, command_id: str) -> None:
         if command_id == "hold_after":
@@ -171,7 +185,7 @@ class ArmScreen(DeskScreen):
         pairs = [one for one in app.keymap.hints(Where.ARMED) if one[1] != "KILL"]
         self.show("scope", Text.assemble(("scope  ", "bold"), lines.hint_rows(pairs, width - 7, 7)))
         self.show("word", self._word())
-        self.show("footer", Text("Esc back: nothing has been sent", no_wrap=True))
+        self.show("footer", lines.hints([("Esc", "back: nothing has been sent")], width))
 
     def in_short(self) -> Text:
         """Scope, count and word, in four short lines."""

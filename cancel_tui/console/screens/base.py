@@ -131,6 +131,16 @@ class DeskScreen(Screen[None]):
 
     # Keys
 
+    async def on_event(self, event: events.Event) -> None:
+        """A key that was still on its way when the screen was left, or covered, counts no more.
+
+        Else Esc and Enter in one burst would do what Esc has just left, and two Esc leave twice.
+        """
+        if isinstance(event, events.Key | events.Paste) and self.app.screen is not self:
+            event.stop()
+            return
+        await super().on_event(event)
+
     def on_resize(self) -> None:
         """Draw for the new size at once."""
         if self.is_mounted:
@@ -145,6 +155,17 @@ class DeskScreen(Screen[None]):
         event.prevent_default()
         if not self.run_command(command.id):
             self.console_app.run_command(command.id)
+
+    def on_line_hint_clicked(self, message: Line.HintClicked) -> None:
+        """A click on a footer's key goes through the same guards, and can fire nothing by itself."""
+        from cancel_tui.console.palette import clicked
+
+        app = self.console_app
+        command = app.keymap.offered(message.key, self.WHERE)
+        if command is not None:
+            clicked(app, command)
+        elif message.key == "Esc":
+            self.on_key(events.Key("escape", None))
 
     def run_command(self, command_id: str) -> bool:
         """Carry out a command of this screen; False hands it to the application."""

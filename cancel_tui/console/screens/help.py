@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,20 +10,22 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from cancel_tui.console import lines
-from cancel_tui.console.badges import STATES
-from cancel_tui.console.commands import COMMANDS, Guard, Where, shown_key
+from cancel_tui.console.commands import COMMANDS, Where, shown_key
+from cancel_tui.console.help_text import help_text
 from cancel_tui.console.screens.base import DeskScreen
 
 _PLACES = {
-    Where.GRID: "The grid",
-    Where.EVERYWHERE: "On every screen, in every input",
+    Where.GRID: "Grid",
+    Where.EVERYWHERE: "All over",
     Where.ARMED: "Armed",
-    Where.BOARD: "The kill board",
-    Where.COLUMNS: "The column chooser",
-    Where.LOG: "The log",
-    Where.KEYS: "Credentials",
+    Where.BOARD: "Board",
+    Where.COLUMNS: "Columns",
+    Where.LOG: "Log",
+    Where.KEYS: "Keys",
     Where.VENUES: "Venues",
 }
+_FRAME = 3
+"""Rows of the screen that are no text."""
 _SCROLL = {
     "up": (-1, False),
     "down": (1, False),
@@ -92,30 +93,18 @@ class HelpScreen(ScrollScreen):
         return Text("Keys and signs", "bold")
 
     def body(self) -> Text:
-        """Keys by the screen they belong to, then every sign."""
-        width = max(30, self.size.width - 4)
-        text = Text()
-        for where, place in _PLACES.items():
-            text.append(f"{place}\n", "bold")
-            for one in COMMANDS:
-                if one.where is not where:
-                    continue
-                keys = " ".join(shown_key(key) for key in self.console_app.keymap.keys[one.id])
-                guard = "" if one.guard is Guard.NONE else f" Acts {one.guard.value}."
-                told = textwrap.wrap(one.help + guard, max(20, width - 12))
-                text.append(f"  {keys:<9} ", "bold").append(("\n" + " " * 12).join(told) + "\n")
-            text.append("\n")
-        text.append("Signs of an order\n", "bold")
-        ascii_only = self.console_app.ascii_only
-        signs = [make() for make in STATES]
-        across = max(1, width // 14)
-        for start in range(0, len(signs), across):
-            row = [
-                f"{one.ascii if ascii_only else one.shape} {one.word}"
-                for one in signs[start : start + across]
-            ]
-            text.append("  " + "".join(f"{sign:<14}" for sign in row).rstrip() + "\n")
-        text.append("  0*  a stop without a quantity of its own; it is alive\n")
-        text.append("\nSigns of a venue\n", "bold")
-        text.append("  ● live  ▲ stale  ✖ down  ◌ locked: no credentials  ⊘ refused: credentials rejected\n")
-        return text.append("  A count with ? comes from a list that is not complete.")
+        """Keys by the screen they belong to, then every sign; as sentences where they fit on one screen."""
+        keys = self.console_app.keymap.keys
+        parts = [
+            (
+                _PLACES.get(where, where.value.capitalize()),
+                [
+                    (" ".join(map(shown_key, keys[one.id])), one.label, one.help, one.guard)
+                    for one in COMMANDS
+                    if one.where is where
+                ],
+            )
+            for where in [*_PLACES, *(one for one in Where if one not in _PLACES)]
+        ]
+        free = self.size.height - _FRAME - bool(self.banner().plain)
+        return help_text(parts, self.size.width - 2, free, ascii_only=self.console_app.ascii_only)

@@ -171,7 +171,13 @@ class KeyFormScreen(DeskScreen):
         self.show("preview", self._form())
         told = self._warning()
         self.show("warnings", told, when=bool(told.plain))
-        self.show("footer", lines.hints(_HINTS, width))
+        self.show("footer", lines.hints(self._hints(), width))
+
+    def _hints(self) -> list[tuple[str, str]]:
+        if not self._names:
+            return _HINTS[-1:]
+        first = ("Enter", "stores it") if self._at == len(self._names) else _HINTS[0]
+        return [first, *_HINTS[1:]]
 
     def _form(self) -> Text:
         text = Text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.text import Text
 from textual import events
 
@@ -33,7 +35,10 @@ class NewVenueScreen(ScrollScreen):
             for number, kind in enumerate(KINDS, 1):
                 text.append(f"  {number}", "bold").append(f"  {kind}\n")
             return text
-        text.append("Add this to ").append(f"{literal(str(settings.path), 200)}\n\n", "bold")
+        text.append("Add this to\n")
+        for row in textwrap.wrap(literal(str(settings.path), 300), max(20, self.size.width - 4)):
+            text.append(f"  {row}\n", "bold")
+        text.append("\n")
         text.append(self._table())
         needs = ", or ".join(" and ".join(names) for names in FIELDS[self._kind])
         text.append(f"\nThen start cancel-tui again; K stores {needs}.\n")

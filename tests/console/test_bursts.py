@@ -1,0 +1,55 @@
+"""Keys of one burst reach a screen together: what the first leaves or covers must not take the second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cancel_tui.console.screens.board import BoardScreen
+from cancel_tui.console.screens.confirm import ConfirmScreen
+from cancel_tui.console.screens.main import MainScreen
+from tests.console.ground import ground
+
+
+async def test_esc_and_enter_in_one_burst_leave_every_question_unanswered(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.arm()
+        await here.press(*"KILL")
+        here.burst("escape", "enter", "enter")
+        await here.until(lambda: isinstance(here.app.screen, MainScreen))
+        await here.press("down", "space", "X")
+        confirm = here.app.screen
+        assert isinstance(confirm, ConfirmScreen)
+        await here.until(lambda: confirm.ready)
+        await here.later()
+        here.burst("escape", "enter", "enter")
+        await here.until(lambda: isinstance(here.app.screen, MainScreen))
+        await here.press("up")
+        assert here.desk.kills == []
+        assert here.asked("p99", "DELETE") == 0
+
+
+@pytest.mark.parametrize("opener", ["ctrl+k", "question_mark", "l", "c", "d"])
+async def test_a_held_esc_leaves_one_screen_and_not_the_console(tmp_path: Path, opener: str) -> None:
+    async with ground(tmp_path, orders=1) as here:
+        if opener == "d":
+            await here.over(await here.kill())
+        await here.press(opener)
+        front = here.app.screen
+        assert not isinstance(front, MainScreen)
+        here.burst("escape", "escape", "escape")
+        await here.until(lambda: here.app.screen is not front)
+        await here.press("o")
+        assert isinstance(here.app.screen, BoardScreen if opener == "d" else MainScreen)
+        assert here.app.is_running
+
+
+async def test_one_burst_opens_one_screen(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down", "space")
+        here.burst("X", "X", "c", "l", "question_mark", "x")
+        await here.until(lambda: isinstance(here.app.screen, ConfirmScreen))
+        await here.later()
+        assert len(here.app.screen_stack) == 2
+        assert here.desk.kills == []
