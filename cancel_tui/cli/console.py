@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cancel_tui.cli import render
 from cancel_tui.cli.session import KeyringCredentials, make_desk
 from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.staying import IDLE
 from cancel_tui.desk.desk import Desk
 from cancel_tui.paths import config_path
 from cancel_tui.settings import Settings, SettingsError, load_settings
@@ -114,6 +115,8 @@ def _signals(app: CancelApp) -> Iterator[None]:
         "SIGTERM": app.signalled,
         "SIGINT": app.signalled,
         "SIGHUP": hang_up,
+        # The toolkit takes this one for itself when it takes the terminal; the console takes it back.
+        "SIGTSTP": lambda: app.tell(IDLE["ctrl+z"]),
     }
     taken = []
     for name, handler in handlers.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from cancel_tui.cli import render
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _PATIENCE = 6.0
 """Seconds for answers to cancels that are in flight; a second signal ends them."""
 
@@ -59,7 +59,7 @@ async def _carried(
     second: asyncio.Event,
     signalled: Callable[[], None],
 ) -> bool:
-    with _signals(signalled):
+    with _signals(dict.fromkeys(_ENDING, signalled) | {"SIGTSTP": _stay}):
         if not await _either(task, first):
             return True
         kill.stop(desk.clock.monotonic())
@@ -101,12 +101,17 @@ async def _drained(kill: Kill) -> None:
         kill.watchers.remove(changed.set)
 
 
+def _stay() -> None:
+    """A request to suspend: while suspended, no cancel would leave."""
+    render.warn("not suspended: a kill is under way; ^C ends it")
+
+
 @contextmanager
-def _signals(handler: Callable[[], None]) -> Iterator[None]:
-    """While this lasts, the signals that would end the process call `handler`, where the platform can."""
+def _signals(handlers: Mapping[str, Callable[[], None]]) -> Iterator[None]:
+    """While this lasts, the named signals call their handlers, where the platform can."""
     loop = asyncio.get_running_loop()
     taken: list[int] = []
-    for name in _SIGNALS:
+    for name, handler in handlers.items():
         number = getattr(signal, name, None)
         if number is None:
             continue

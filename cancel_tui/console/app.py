@@ -13,7 +13,7 @@ from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from cancel_tui.console import leaving, output
+from cancel_tui.console import leaving, output, staying
 from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
@@ -127,6 +127,8 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
     def on_mount(self) -> None:
         """Paint first; the venues fill in as they answer."""
         self.set_class(self.ascii_only, "ascii")
+        if not self.is_headless:
+            staying.never_suspend(self.tell)
         self.desk.watch()
         for slot in self.desk.slots.values():
             self.desk.spawn(self.open_venue(slot))
@@ -234,8 +236,8 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
             if command is not None:
                 self.run_command(command.id)
                 return
-            if event.key == "ctrl+c":
-                self.tell("^C does nothing here, so that it can end no kill; ^Q leaves")
+            if event.key in staying.IDLE:
+                self.tell(staying.IDLE[event.key])
                 return
         await super().on_event(event)
 

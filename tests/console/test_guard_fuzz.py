@@ -1,7 +1,7 @@
 """Random keys against the guard of the kill, judged by the whole history and not by a second machine.
 
-A shot is deliberate if the keys before it, read backwards from Enter, are exactly the letters of the word, each
-pressed after the frame was painted, none pasted, no lapse between any two, and Enter in a later read.
+A shot is deliberate if the keys before it, read backwards from Enter, are exactly the letters of the word,
+each pressed after the frame was painted, none pasted, no lapse between any two, and Enter in a later read.
 """
 
 from __future__ import annotations

@@ -78,3 +78,27 @@ async def test_a_kill_that_comes_to_its_end_says_so(desk: Desk) -> None:
     kill = Kill(Scope(), desk.clock.wall())
     assert await carried_out(desk, kill, asyncio.create_task(asyncio.sleep(0))) is True
     await desk.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
+async def test_a_kill_is_not_suspended_and_says_so(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    kill, over = Kill(Scope(), desk.clock.wall()), asyncio.Event()
+    # Should the kill not take it, the test goes on all the same.
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        waiting = asyncio.create_task(carried_out(desk, kill, asyncio.create_task(over.wait())))
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        said = ""
+        for _ in range(200):
+            await asyncio.sleep(0.005)
+            said += capsys.readouterr().err
+            if said:
+                break
+        assert "not suspended" in said
+        assert not waiting.done()
+        over.set()
+        assert await asyncio.wait_for(waiting, 5.0) is True
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+    await desk.close()
