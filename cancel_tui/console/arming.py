@@ -11,7 +11,7 @@ from rich.text import Text
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
-from cancel_tui.desk.slot import VenueState
+from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import OrderKey, Side
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
@@ -104,43 +104,22 @@ def _cost(found: Sequence[VenuePreview]) -> str:
     return f"p keeps them: one by one, about {then:.0f} s instead of {now:.0f} s"
 
 
+MOST = 3
+"""Warnings that a person reads before the word."""
+
+
 def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width: int, rows: int) -> Text:
-    """The gravest warnings first, whole ones only, as many as so many rows hold."""
-    slots = [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
-    now = ledger.desk.clock.monotonic()
-    told: list[str] = []
-    off = [name for name in ledger.desk.off if scope.venue_in(name)]
-    if off:
-        told.append(f"OFF: {', '.join(off)}: switched off for this run, its orders STAY")
-    for slot in slots:
-        state = slot.state_at(now)
-        if waiting(slot):
-            told.append(f"{slot.name}: not asked yet")
-        elif slot.error and state is not VenueState.LIVE:
-            told.append(f"{slot.name} {state.value}: {slot.error}")
-    told = told[: max(1, rows // 2)]
-    going = [one for one in found if one.protective]
-    if going:
-        each = ", ".join(f"{one.venue} {one.protective}" for one in going)
-        total = sum(one.protective for one in going)
-        told.append(f"{total} stop or take-profit orders go too ({each}); positions stay. {_cost(found)}")
-    kept = sum(one.kept for one in found)
-    if kept:
-        slowest = max((one.seconds or 0.0 for one in found), default=0.0)
-        told.append(f"{plural(kept, 'stop or take-profit order')} kept: one by one, about {slowest:.0f} s")
-    unreadable = [f"{one.venue} {one.unreadable}" for one in found if one.unreadable]
-    if unreadable:
-        told.append(f"perhaps in scope, so not touched, and no flat then: {', '.join(unreadable)}")
-    for one in found:
-        if one.wider is not None:
-            told.append(f"{one.venue} is slow one by one: w takes its whole cancel-all, {one.wider} orders")
-    spots = [f"{slot.name} {', '.join(slot.all_blind_spots)}" for slot in slots if slot.all_blind_spots]
-    if spots:
-        told.append(f"cannot be listed: {'; '.join(spots)}")
-    if origin := placed_by(found):
-        told.append(origin)
+    """The gravest warnings first, whole ones only: at most `MOST`, and as many as so many rows hold."""
+    told = [
+        *_troubles(ledger, scope),
+        *_untouched(found),
+        *_protective(found),
+        *_slow(found),
+        *_unlisted(ledger, scope),
+        *filter(None, [placed_by(found)]),
+    ]
     text = Text()
-    for line in told:
+    for line in told[:MOST]:
         wrapped = textwrap.wrap(literal(line, 300), max(20, width - 2), max_lines=2, placeholder=" …")
         if len(wrapped) > rows:
             break
@@ -148,3 +127,54 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
         text.append("! ", DOUBT).append("\n  ".join(wrapped) + "\n")
     text.rstrip()
     return text
+
+
+def _slots(ledger: Ledger, scope: Scope) -> list[Slot]:
+    return [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
+
+
+def _troubles(ledger: Ledger, scope: Scope) -> list[str]:
+    """Venues that may not hear of the kill, all in one warning."""
+    now = ledger.desk.clock.monotonic()
+    words = []
+    for slot in _slots(ledger, scope):
+        state = slot.state_at(now)
+        if waiting(slot):
+            words.append(f"{slot.name} not asked yet")
+        elif slot.error and state is not VenueState.LIVE:
+            words.append(f"{slot.name} {state.value}: {slot.error}")
+    if len(words) > 1:
+        # Each in its turn: the first one's long sentence must not hide that there are others.
+        words = [literal(word, 150 // len(words)) for word in words]
+    return ["; ".join(words)] if words else []
+
+
+def _untouched(found: Sequence[VenuePreview]) -> list[str]:
+    names = [f"{one.venue} {one.unreadable}" for one in found if one.unreadable]
+    return [f"perhaps in scope, so not touched, and no flat then: {', '.join(names)}"] if names else []
+
+
+def _protective(found: Sequence[VenuePreview]) -> list[str]:
+    told = []
+    if going := [one for one in found if one.protective]:
+        each = ", ".join(f"{one.venue} {one.protective}" for one in going)
+        total = sum(one.protective for one in going)
+        told.append(f"{total} stop or take-profit orders go too ({each}); positions stay. {_cost(found)}")
+    if kept := sum(one.kept for one in found):
+        slowest = max((one.seconds or 0.0 for one in found), default=0.0)
+        told.append(f"{plural(kept, 'stop or take-profit order')} kept: one by one, about {slowest:.0f} s")
+    return told
+
+
+def _slow(found: Sequence[VenuePreview]) -> list[str]:
+    return [
+        f"{one.venue} is slow one by one: w takes its whole cancel-all, {one.wider} orders"
+        for one in found
+        if one.wider is not None
+    ]
+
+
+def _unlisted(ledger: Ledger, scope: Scope) -> list[str]:
+    slots = [slot for slot in _slots(ledger, scope) if slot.all_blind_spots]
+    spots = [f"{slot.name} {', '.join(slot.all_blind_spots)}" for slot in slots]
+    return [f"cannot be listed: {'; '.join(spots)}"] if spots else []

@@ -24,6 +24,10 @@ from cancel_tui.text import table
 
 _FRAME = 14
 """Rows of the screen that are neither venues nor warnings."""
+_TIGHT = 3
+"""Rows for venues and warnings below which the scope keys are not shown: the word always is."""
+_SCOPE = 3
+"""Rows of the scope keys."""
 _TITLE = 24
 """Columns of the title that are neither the environment nor what would go."""
 _DEEDS = {Said.WRONG: "wrong", Said.AGAIN: "too_soon", Said.FIRE: "fired"}
@@ -176,6 +180,8 @@ class ArmScreen(DeskScreen):
         found = self._seen = preview_of(app.ledger, self._scope)
         banner = self.banner()
         free = self.size.height - _FRAME - bool(banner.plain) - self.alarmed
+        tight = free < _TIGHT
+        free += _SCOPE * tight
         told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - min(len(found), 5)))
         room = free - (told.plain.count("\n") + 1 if told.plain else 0)
         self.show("title", self._title(found, width))
@@ -183,7 +189,9 @@ class ArmScreen(DeskScreen):
         self.show("preview", self._preview(found, max(2, room), width))
         self.show("warnings", told, when=bool(told.plain))
         pairs = [one for one in app.keymap.hints(Where.ARMED) if one[1] != "KILL"]
-        self.show("scope", Text.assemble(("scope  ", "bold"), lines.hint_rows(pairs, width - 7, 7)))
+        self.show(
+            "scope", Text.assemble(("scope  ", "bold"), lines.hint_rows(pairs, width - 7, 7)), when=not tight
+        )
         self.show("word", self._word())
         self.show("footer", lines.hints([("Esc", "back: nothing has been sent")], width))
 

@@ -67,7 +67,9 @@ class MainScreen(DeskScreen):
     # Paint
 
     def tick(self) -> None:
-        """Take what is new at the desk, then draw."""
+        """Take what is new at the desk, then draw; nothing while the screen is going away."""
+        if not self.query("#grid"):
+            return
         desk = self.console_app.desk
         now = desk.clock.monotonic()
         changed, gone = self._rows.changes()
