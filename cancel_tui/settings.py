@@ -215,6 +215,8 @@ class ConsoleSettings:
     confirm_word: str = "KILL"
     """The word that fires the cancel-all; 3 to 12 letters."""
     theme: str = "cancel-tui"
+    ascii: bool | None = None
+    """Whether borders and signs are ASCII; None where the locale decides."""
     bell: bool = True
     """Whether an alarm sounds the terminal's bell."""
     alarm_repeat_seconds: float = 15.0
@@ -311,6 +313,7 @@ def _console(path: Path, values: object) -> ConsoleSettings:
         refresh_seconds=table.number("refresh_seconds", 2.0, 0.2, 3600.0) or 2.0,
         confirm_word=word,
         theme=table.text("theme", "cancel-tui"),
+        ascii=table.flag("ascii", False) if "ascii" in table.values else None,
         bell=table.flag("bell", True),
         alarm_repeat_seconds=table.number("alarm_repeat_seconds", 15.0, 1.0, 3600.0) or 15.0,
         keys=table.strings("keys"),

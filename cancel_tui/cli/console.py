@@ -72,8 +72,8 @@ async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp]
     from cancel_tui.console import leaving
     from cancel_tui.console.app import CancelApp
 
-    encoding = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
-    ascii_only = bool(encoding) and "utf" not in encoding.lower()
+    wanted = desk.settings.console.ascii
+    ascii_only = _ascii_locale() if wanted is None else wanted
     app = make(ascii_only) if make else CancelApp(desk, read_only=read_only, ascii_only=ascii_only)
     try:
         with _signals(app):
@@ -87,6 +87,12 @@ async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp]
     for kill in unfinished:
         _warn(f"kill {kill.kill_id} was not over: {render.verdict_line(kill)}")
     return 3 if unfinished or app.return_code else 0
+
+
+def _ascii_locale() -> bool:
+    """Whether the locale is one that has no UTF-8; where none is set, nothing is known against it."""
+    encoding = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    return bool(encoding) and "utf" not in encoding.lower()
 
 
 def _warn(text: str) -> None:

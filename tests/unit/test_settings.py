@@ -14,6 +14,7 @@ from cancel_tui.settings import (
     KINDS,
     PATH_NAMES,
     Budget,
+    ConsoleSettings,
     Settings,
     SettingsError,
     is_loopback,
@@ -493,3 +494,20 @@ def test_the_names_of_paths_are_those_of_the_adapter() -> None:
     from cancel_tui.venues.b2trader import PATHS
 
     assert set(PATH_NAMES) == set(PATHS)
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"), [("", None), ("ascii = true", True), ("ascii = false", False)]
+)
+def test_ascii_is_decided_by_the_locale_unless_it_is_said(written: str, wanted: bool | None) -> None:
+    assert parse_settings(f"[console]\n{written}", Path("c.toml")).console.ascii is wanted
+
+
+def test_the_readme_tells_every_key_of_the_console_with_its_default() -> None:
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    table = text.partition("`[console]` says")[2].partition("\n\n")[2].partition("\n\n")[0]
+    for name in ConsoleSettings.__dataclass_fields__:
+        assert f"`{name}`" in table, name
+    default = ConsoleSettings()
+    for told in (f'"{default.confirm_word}"', f'"{default.theme}"', f"{default.refresh_seconds:g}", "15"):
+        assert told in table
