@@ -139,8 +139,10 @@ class Order:
 
     @property
     def notional(self) -> Decimal | None:
-        """Remaining times price in quote units; None where either is unknown."""
+        """Remaining times price in quote units; None where either is unknown or no number."""
         if self.price is None or self.remaining is None:
+            return None
+        if not (self.price.is_finite() and self.remaining.is_finite()):
             return None
         return self.price * self.remaining
 

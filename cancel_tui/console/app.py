@@ -185,7 +185,8 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
             self.say(line)
         self.alarms.look()
         screen = self.screen
-        if self._main.is_mounted and not isinstance(screen, ArmScreen | BoardScreen | ScrollScreen):
+        covered = isinstance(screen, ArmScreen | BoardScreen | ScrollScreen)
+        if self._main.is_mounted and (not covered or getattr(screen, "LIVE", False)):
             # Behind those nobody sees the grid; bringing it up to date would take time from the kill.
             self._main.tick()
         if screen is not self._main and isinstance(screen, DeskScreen) and screen.is_mounted:

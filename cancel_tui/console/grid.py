@@ -7,7 +7,6 @@ going of others, and when the order's row leaves, nothing is under the cursor un
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
 
@@ -15,12 +14,12 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollTo
 from textual.strip import Strip
 
 from cancel_tui.console.columns import DEFAULT, Column, whole
+from cancel_tui.console.grid_messages import CursorMoved, MarksChanged
 from cancel_tui.console.grid_model import GridModel, GridRow
 from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
 from cancel_tui.orders import OrderKey
@@ -49,38 +48,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("space", "mark", "Mark", show=False, id="grid.mark"),
     ]
 
-    @dataclass
-    class CursorMoved(Message):
-        """Another order, or none, is under the cursor."""
-
-        grid: OrderGrid
-        key: OrderKey | None
-
-        @property
-        def control(self) -> OrderGrid:
-            """The grid that speaks."""
-            return self.grid
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest place matters."""
-            return isinstance(message, OrderGrid.CursorMoved)
-
-    @dataclass
-    class MarksChanged(Message):
-        """The set of marked orders is another."""
-
-        grid: OrderGrid
-        marked: frozenset[OrderKey]
-
-        @property
-        def control(self) -> OrderGrid:
-            """The grid that speaks."""
-            return self.grid
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest set matters."""
-            return isinstance(message, OrderGrid.MarksChanged)
-
     def __init__(
         self, *, ascii_only: bool = False, id: str | None = None, classes: str | None = None
     ) -> None:
@@ -92,6 +59,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._timed_at = -inf
         self._cursor: OrderKey | None = None
         self._departed: GridRow | None = None
+        self._last_mark: OrderKey | None = None
         self._placeholder = ""
         self._chosen: tuple[Column, ...] = DEFAULT
         self._fitted: tuple[int, bool, tuple[Column, ...]] | None = None
@@ -139,7 +107,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self._resettle(anchors, held)
         self._repaint()
         if self.model.mark_count != marks:
-            self.post_message(self.MarksChanged(self, self.model.marked))
+            self.post_message(MarksChanged(self, self.model.marked))
 
     def tick(self, now: float) -> None:
         """Let the ages move on; `now` in monotonic seconds. Touches only lines whose text changes."""
@@ -204,6 +172,27 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if self.model.mark_count != marks:
             self._tell_marks()
 
+    def mark(self, keys: Iterable[OrderKey]) -> None:
+        """Mark these orders, where they are held."""
+        marks = self.model.mark_count
+        for key in keys:
+            self.model.mark(key, True)
+        if self.model.mark_count != marks:
+            self._tell_marks()
+
+    def range_keys(self) -> list[OrderKey] | None:
+        """The shown orders from the one that was marked last to the cursor, both included.
+
+        None where there is no such range: nothing under the cursor, or that mark is gone or filtered away.
+        """
+        here = self._cursor_index()
+        last = self._last_mark
+        there = None if last is None or not self.model.is_marked(last) else self.model.position(last)
+        if here is None or there is None:
+            return None
+        rows = (self.model.row(index) for index in range(min(here, there), max(here, there) + 1))
+        return [row.key for row in rows if row is not None]
+
     def clear_marks(self) -> None:
         """Unmark every order."""
         if self.model.clear_marks():
@@ -236,6 +225,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Mark the order under the cursor, or take its mark away."""
         key = self._cursor
         if key is not None and self.model.mark(key, not self.model.is_marked(key)):
+            self._last_mark = key
             self._tell_marks()
 
     def on_click(self, event: events.Click) -> None:
@@ -378,11 +368,11 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._departed = departed
         if key != self._cursor:
             self._cursor = key
-            self.post_message(self.CursorMoved(self, key))
+            self.post_message(CursorMoved(self, key))
 
     def _tell_marks(self) -> None:
         self._repaint()
-        self.post_message(self.MarksChanged(self, self.model.marked))
+        self.post_message(MarksChanged(self, self.model.marked))
 
     def _reveal(self, key: OrderKey) -> None:
         index = self.model.position(key)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cancel_tui.console.badges import age_text
 from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.totals import Sum, money
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.feeds import FeedState
@@ -218,10 +219,13 @@ def detail(order: Order | None, message: str | None, width: int) -> Text:
     return line
 
 
-def money(value: Decimal) -> str:
-    """A sum for a summary line: four places below one, two below a thousand, whole above."""
-    size = abs(value)
-    return f"{value:,.4f}" if size < 1 else f"{value:,.2f}" if size < 1000 else f"{value:,.0f}"
+def marks_line(total: Sum, hidden: int, cancels: str, unmarks: str) -> Text:
+    """What is marked: how many, how many of them unseen, what they are worth, and the keys for them."""
+    text = Text.assemble((f"✓ {total.count} marked", "bold"), no_wrap=True, overflow="ellipsis")
+    if hidden:
+        text.append(f", {hidden} hidden by the filter", DOUBT)
+    text.append(f"  buy {total.buys} sell {total.sells}  {'  '.join(total.words())}")
+    return text.append(f"   {cancels} cancels them, {unmarks} unmarks", "dim")
 
 
 def notional(found: Sequence[VenuePreview], width: int) -> Text:

@@ -9,6 +9,8 @@ from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.lines import took
+from cancel_tui.console.recent import NOT_LISTED, Ended, Recent
 from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
@@ -27,6 +29,8 @@ class RowSource:
     """Remembers what the grid was told, and tells what is different now."""
 
     ledger: Ledger
+    recent: Recent = field(default_factory=Recent)
+    """What has left, or is about to."""
     _shown: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
     _count: int = 0
     _place: int = 0
@@ -42,6 +46,7 @@ class RowSource:
         gone: list[OrderKey] = []
         for key in self._due(now):
             standing = self._standing(key, now)
+            self._remember(key, standing, now)
             if standing is None:
                 if self._shown.pop(key, None) is not None:
                     gone.append(key)
@@ -76,6 +81,22 @@ class RowSource:
         while self._fading and self._fading[0][0] <= now:
             due.add(heappop(self._fading)[1])
         return due
+
+    def _remember(self, key: OrderKey, standing: _Standing | None, now: float) -> None:
+        """Keep the end of an order that is over; forget it where the order is live again."""
+        track = self.ledger.tracks.get(key)
+        if standing is not None and standing[1] is None:
+            self.recent.forget(key)
+        elif track is not None:
+            if track.stage.settled and track.order is not None:
+                end = Ended(track.order, track.outcome.value, track.since, took(track), track.message or "")
+                self.recent.note(end)
+            elif len(self.recent):
+                self.recent.forget(key)
+        elif key in self._shown:
+            order = self._shown[key][0]
+            if isinstance(order, Order):
+                self.recent.note(Ended(order, NOT_LISTED, now))
 
     def _standing(self, key: OrderKey, now: float) -> _Standing | None:
         """How an order is to be shown; None where it has no row."""

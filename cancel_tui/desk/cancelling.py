@@ -113,6 +113,10 @@ class Cancelling(KillState):
             and (symbol is None or (track.order and track.order.symbol and track.order.symbol.same(symbol)))
         )
 
+    def reach_of(self, symbol: str | None) -> tuple[OrderKey, ...]:
+        """Orders that were known when the cancel-all for a symbol, or (None) for everything, left last."""
+        return self._natives[symbol].reach
+
     def _sent(self, track: Track, now: float) -> None:
         track.attempts += 1
         track.sent_at = now

@@ -74,6 +74,9 @@ class VenueRun:
             for action in self.engine.next(now):
                 if isinstance(action, SendCancel):
                     self._flying.add(action.key)
+                    self.trail.left(action.key)
+                elif isinstance(action, SendNative):
+                    self.trail.native_left(self.engine.reach_of(action.symbol))
                 self._start(self._do(action))
             if self.engine.done(now) and (not self._tasks or self._leave(now)):
                 break

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from cancel_tui.clock import Clock
+from cancel_tui.desk.diary import Diary
 from cancel_tui.desk.engine import Engine
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.track import Track
@@ -52,6 +53,8 @@ class Trail:
         self._marks: dict[OrderKey, _Mark] = {}
         self._shown: dict[str, dict[OrderKey, tuple[Any, ...]]] = {}
         self._flat = False
+        self.diary = Diary()
+        """The same in short, per order."""
 
     def note(self, kind: str, **facts: Any) -> None:
         """One record of this venue's part."""
@@ -59,6 +62,7 @@ class Trail:
 
     def pressed(self, key: OrderKey) -> None:
         """A person asked for another cancel of an order."""
+        self._line(key, "asked for again by hand")
         self.note("retry", **_named(key))
 
     # ------------------------------------------------------------------ what answers told
@@ -66,12 +70,17 @@ class Trail:
     def cancel(self, key: OrderKey, outcome: Outcome[CancelAck], numbers: Sequence[int]) -> None:
         """What came of one single cancel."""
         order = outcome.value.order if isinstance(outcome, Answered) else None
+        self._line(
+            key, f"cancel answered: {_word(order)}" if isinstance(outcome, Answered) else describe(outcome)
+        )
         self._told("cancel", outcome, numbers, **_named(key), **_state(order))
         self.one(key)
 
     def read(self, key: OrderKey, outcome: Outcome[Order], numbers: Sequence[int]) -> None:
         """What came of reading one order back."""
         order = outcome.value if isinstance(outcome, Answered) else None
+        said = _word(outcome.value) if isinstance(outcome, Answered) else describe(outcome)
+        self._line(key, f"read back: {said}")
         self._told("status", outcome, numbers, **_named(key), **_state(order))
         self.one(key)
 
@@ -100,6 +109,10 @@ class Trail:
         self._shown[part_id] = now if outcome.value.complete else {**before, **now}
         new = [order for key, order in orders.items() if before.get(key) != now[key]]
         missing = [key for key in before if key not in now] if outcome.value.complete else []
+        for order in new:
+            self._line(order.key, f"listed: {_word(order)}")
+        for key in missing:
+            self._line(key, "no longer listed")
         facts = {
             "part": part_id,
             "complete": outcome.value.complete,
@@ -129,6 +142,23 @@ class Trail:
 
     # ------------------------------------------------------------------ where the orders stand
 
+    def left(self, key: OrderKey) -> None:
+        """A cancel of one order is on its way to the venue."""
+        self._line(key, f"cancel {self._engine.tracks[key].attempts} on its way")
+
+    def native_left(self, keys: Sequence[OrderKey]) -> None:
+        """The venue's own cancel-all is on its way, and may reach these orders."""
+        self.diary.note_many(keys, self._clock.wall(), "cancel-all on its way")
+
+    def _line(self, key: OrderKey, what: str) -> None:
+        self.diary.note(key, self._clock.wall(), what)
+
+    def _stands(self, track: Track) -> None:
+        word = track.outcome.value if track.stage.settled else track.stage.value
+        filled = f", {plain(track.filled)} filled" if track.filled else ""
+        why = f" ({track.message})" if track.message and not track.stage.settled else ""
+        self._line(track.key, f"now {word}{filled}{why}")
+
     def one(self, key: OrderKey) -> None:
         """Where one order stands, if that is new."""
         track = self._engine.tracks[key]
@@ -136,6 +166,7 @@ class Trail:
         if self._marks.get(key) == mark:
             return
         self._marks[key] = mark
+        self._stands(track)
         facts = _named(key) | _standing(mark) | {"filled": plain(track.filled), "attempts": track.attempts}
         self.note("order", **facts)
         self._proof()
@@ -147,6 +178,7 @@ class Trail:
             mark = _mark(track)
             if self._marks.get(key) != mark:
                 self._marks[key] = mark
+                self._stands(track)
                 same = (*mark[:2], _nothing(track.filled), *mark[3:])
                 groups.setdefault((key.account, same), []).append(track)
         rows = [
@@ -218,6 +250,15 @@ def _state(order: Order | None) -> dict[str, Any]:
     if order is None:
         return {}
     return {"status": order.status.value, "word": order.venue_status, "filled": plain(order.filled)}
+
+
+def _word(order: Order | None) -> str:
+    """How an order stands, in our word and in the venue's."""
+    if order is None:
+        return "accepted"
+    theirs = f" ({order.venue_status})" if order.venue_status is not None else ""
+    filled = f", {plain(order.filled)} filled" if order.filled else ""
+    return f"{order.status.value}{theirs}{filled}"
 
 
 def _groups(orders: Iterable[Order]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.grid import OrderGrid
+from cancel_tui.console.grid_messages import CursorMoved, MarksChanged
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.orders import (
     AccountId,
@@ -51,11 +52,11 @@ class GridApp(App[None]):
     def compose(self) -> ComposeResult:
         yield self.grid
 
-    def on_order_grid_cursor_moved(self, message: OrderGrid.CursorMoved) -> None:
+    def on_order_grid_cursor_moved(self, message: CursorMoved) -> None:
         assert message.control is self.grid
         self.moved.append(message.key)
 
-    def on_order_grid_marks_changed(self, message: OrderGrid.MarksChanged) -> None:
+    def on_order_grid_marks_changed(self, message: MarksChanged) -> None:
         assert message.control is self.grid
         self.marks.append(message.marked)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,8 +12,9 @@ from textual.app import ComposeResult
 from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
 from cancel_tui.console.screens.base import DeskScreen
+from cancel_tui.console.totals import sum_of
 from cancel_tui.orders import Order, plain
-from cancel_tui.text import literal, table
+from cancel_tui.text import table
 
 SETTLE = 0.15
 """Seconds after the first frame in which no key counts: nobody reads faster."""
@@ -75,17 +75,7 @@ class ConfirmScreen(DeskScreen):
         return Text(f"{self._question}\nEnter cancels\nEsc goes back")
 
     def _notional(self) -> str:
-        totals: dict[str, Decimal] = {}
-        unpriced = 0
-        for order in self._orders:
-            if order.notional is None or order.quote is None:
-                unpriced += 1
-            else:
-                totals[order.quote] = totals.get(order.quote, Decimal(0)) + order.notional
-        words = [f"{literal(quote, 12)} {lines.money(value)}" for quote, value in sorted(totals.items())]
-        if unpriced:
-            words.append(f"{unpriced} without a price")
-        return "notional   " + "   ".join(words)
+        return "notional   " + "   ".join(sum_of(self._orders).words())
 
     def on_key(self, event: events.Key) -> None:
         """Enter, or back."""

@@ -40,6 +40,8 @@ class ScrollScreen(DeskScreen):
     """A screen of one long text: arrows scroll, any other key leaves."""
 
     WHERE: ClassVar[Where] = Where.EVERYWHERE
+    LIVE: ClassVar[bool] = False
+    """Whether it shows what the grid behind it holds, so that the grid must go on."""
 
     def compose(self) -> ComposeResult:
         """One scrolling text between a banner and the way out."""

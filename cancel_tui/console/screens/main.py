@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,14 +13,21 @@ from textual.widgets import Input
 
 from cancel_tui.console import lines
 from cancel_tui.console.columns import Column
-from cancel_tui.console.commands import Where
+from cancel_tui.console.commands import Where, shown_key
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.rows import RowSource
 from cancel_tui.console.screens.base import FLOOR, DeskScreen
 from cancel_tui.console.screens.columns import ColumnsScreen
+from cancel_tui.console.screens.order import OrderScreen
+from cancel_tui.console.screens.recent import RecentScreen
+from cancel_tui.console.screens.totals import TotalsScreen
+from cancel_tui.console.totals import Sum, sum_of
+from cancel_tui.console.why import why
 from cancel_tui.orders import OrderKey
 
 NO_VENUE = "no venue is configured: V says how to add one"
+_AGAIN = 0.5
+"""Seconds between two sums of the same marks."""
 
 
 class MainScreen(DeskScreen):
@@ -35,11 +43,13 @@ class MainScreen(DeskScreen):
             yield from self.lines_of("filterlabel")
             yield Input(placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True)
             yield from self.lines_of("filtercount")
-        yield from self.lines_of("detail", "log", "footer")
+        yield from self.lines_of("marks", "detail", "log", "footer")
 
     def on_mount(self) -> None:
         """Start from nothing: venues fill in as they answer."""
         self._rows = RowSource(self.console_app.ledger)
+        self._summed: tuple[frozenset[OrderKey], Sum, int] | None = None
+        self._summed_at = 0.0
         chosen = self.console_app.desk.settings.console.columns
         if chosen is not None:
             self.grid.set_columns([Column(name) for name in chosen])
@@ -92,6 +102,7 @@ class MainScreen(DeskScreen):
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
         self._filterbar()
+        self._marks(now)
         self._detail()
         shown = 1 if height < 22 else 3
         log = Text("\n".join(app.log_lines[-shown:]), "dim", no_wrap=True, overflow="ellipsis")
@@ -135,7 +146,26 @@ class MainScreen(DeskScreen):
         row = self.grid.model.get(key) if key else None
         track = self.console_app.ledger.tracks.get(key) if key else None
         order = row.order if row else None
-        self.show("detail", lines.detail(order, track.message if track else None, self.size.width))
+        now = self.console_app.desk.clock.monotonic()
+        asks = shown_key(self.console_app.keymap.keys["cancel"][0])
+        self.show("detail", lines.detail(order, why(track, now, asks) if track else None, self.size.width))
+
+    def _marks(self, now: float) -> None:
+        """How many are marked and what they are worth; summed up anew at most twice a second."""
+        model = self.grid.model
+        marks = model.marked
+        if marks and (self._summed is None or self._summed[0] != marks or now - self._summed_at > _AGAIN):
+            rows = [row for key in marks if (row := model.get(key)) is not None]
+            hidden = sum(model.position(row.key) is None for row in rows)
+            self._summed, self._summed_at = (marks, sum_of(row.order for row in rows), hidden), now
+        text = Text(no_wrap=True)
+        if marks and self._summed is not None:
+            _, total, hidden = self._summed
+            keys = self.console_app.keymap.keys
+            text = lines.marks_line(
+                total, hidden, shown_key(keys["cancel_marked"][0]), shown_key(keys["unmark"][0])
+            )
+        self.show("marks", text, when=bool(marks))
 
     # Commands
 
@@ -159,6 +189,16 @@ class MainScreen(DeskScreen):
             self.app.push_screen(ColumnsScreen(grid))
         elif command_id == "unmark":
             grid.clear_marks()
+        elif command_id == "mark_range":
+            self._mark_range()
+        elif command_id == "mark_all":
+            self._mark_all()
+        elif command_id == "totals":
+            self.app.push_screen(TotalsScreen(grid, self.console_app.ledger))
+        elif command_id == "recent":
+            self.app.push_screen(RecentScreen(self._rows.recent))
+        elif command_id == "order":
+            self._details()
         elif command_id == "mark":
             grid.action_mark()
         else:
@@ -182,6 +222,34 @@ class MainScreen(DeskScreen):
             self.console_app.refuse(f"the filter was not read: {self.grid.model.troubles[0]}")
             return
         self.console_app.confirm_cancel(marked or self.shown(), "marked" if marked else "shown")
+
+    def _mark_range(self) -> None:
+        keys = self.grid.range_keys()
+        if keys is None:
+            self.console_app.tell("mark an order with space first; v marks from there to the cursor")
+            return
+        self._mark(keys)
+
+    def _mark_all(self) -> None:
+        model = self.grid.model
+        if model.troubles:
+            # More is shown than was asked for.
+            self.console_app.refuse(f"the filter was not read: {model.troubles[0]}")
+            return
+        self._mark(row.key for row in model)
+
+    def _mark(self, keys: Iterable[OrderKey]) -> None:
+        """Mark what is not over."""
+        over = self.console_app.ledger.over
+        self.grid.mark(key for key in keys if not over(key))
+        self.call_later(self.tick)
+
+    def _details(self) -> None:
+        key = self.grid.painted_key
+        if key is None:
+            self.console_app.tell("no order is under the cursor; press an arrow key first")
+            return
+        self.app.push_screen(OrderScreen(key, self.grid, self.console_app.ledger))
 
     # Events
 
