@@ -96,7 +96,8 @@ class RowSource:
         elif key in self._shown:
             order = self._shown[key][0]
             if isinstance(order, Order):
-                self.recent.note(Ended(order, NOT_LISTED, now))
+                word = order.status.value if order.status.terminal else NOT_LISTED
+                self.recent.note(Ended(order, word, now))
 
     def _standing(self, key: OrderKey, now: float) -> _Standing | None:
         """How an order is to be shown; None where it has no row."""

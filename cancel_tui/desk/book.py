@@ -87,7 +87,8 @@ class VenueBook:
         left = [key for key in before if key not in rows]
         for key in left:
             if self.find(key) is None:
-                self.unseen[key] = (before[key], now)
+                # That it is absent takes nothing away from the venue's own word for its end.
+                self.unseen[key] = self.told.get(key, (before[key], now))
         if self.unseen:
             for key in rows:
                 self.unseen.pop(key, None)
@@ -98,7 +99,9 @@ class VenueBook:
             if name != part_id
             for key in rows.keys() & other.orders.keys()
         ]
-        for key in (*different, *left, *overlapping):
+        # So it is where the stream has spoken: a list that was begun later counts more than its word.
+        spoken = rows.keys() & self.told.keys()
+        for key in (*different, *left, *overlapping, *spoken):
             self.changes.note(key)
         self._outdate(now)
         changed = old is None or bool(different or left)

@@ -9,7 +9,9 @@ from decimal import Decimal
 import pytest
 
 from cancel_tui.console.ledger import LAG, Ledger
+from cancel_tui.console.recent import NOT_LISTED
 from cancel_tui.console.rows import KEEP_ENDED, RowSource
+from cancel_tui.desk.book import KEEP_UNSEEN
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
 from cancel_tui.venues.base import CancelAck, CancelAllAck
@@ -143,3 +145,27 @@ def test_a_venue_that_is_taken_away_takes_its_rows_along() -> None:
     at.take()
     assert "p99" not in {key.venue for key in at.shown}
     assert "p99" not in {order.venue for order in at.ledger.orders()}
+
+
+def test_what_leaves_by_itself_is_remembered_by_the_venues_word_or_as_merely_not_listed() -> None:
+    at = Watched(10, 1)
+    at.take()
+    book = at.desk.slots[VenueName("p99")].book
+    filled, left = at.orders["p99"][:2]
+    at.clock.advance(1.0)
+    book.hear(replace(filled, status=OrderStatus.FILLED), at.clock.monotonic())
+    at.orders["p99"] = []
+    at.list_all()
+    at.take()
+    assert len(at.rows.recent) == 0, "they are still in the grid"
+    at.clock.advance(KEEP_UNSEEN + 1)
+    book.forget_unseen(at.clock.monotonic())
+    at.take()
+    assert {one.order.key: one.word for one in at.rows.recent.newest()} == {
+        filled.key: "filled",
+        left.key: NOT_LISTED,
+    }
+    at.orders["p99"] = [left]
+    at.list_all()
+    at.take()
+    assert [one.word for one in at.rows.recent.newest()] == ["filled"], "it is listed again"

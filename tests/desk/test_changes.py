@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cancel_tui.desk.book import KEEP_UNSEEN, VenueBook
 from cancel_tui.desk.changes import Changes
-from cancel_tui.orders import Order, OrderKey
+from cancel_tui.orders import Order, OrderKey, OrderStatus
 from cancel_tui.venues.base import PartList
 from tests.desk.test_engine_evidence import VENUE, key, order
 
@@ -43,6 +43,13 @@ lists = st.tuples(
 )
 
 
+words = st.tuples(
+    st.sampled_from(KEYS),
+    st.integers(0, 2),
+    st.sampled_from([OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.CANCELED]),
+)
+
+
 def standing(book: VenueBook) -> dict[OrderKey, tuple[Order | None, Order | None]]:
     """Every order as it is found and as it is missed."""
     live = book.live()
@@ -50,7 +57,7 @@ def standing(book: VenueBook) -> dict[OrderKey, tuple[Order | None, Order | None
     return {one: (live.get(one), unseen[0] if (unseen := book.unseen.get(one)) else None) for one in KEYS}
 
 
-@given(st.lists(st.one_of(lists, st.sampled_from(["forget", "retire"])), max_size=12))
+@given(st.lists(st.one_of(lists, words, st.sampled_from(["forget", "retire", "clear"])), max_size=12))
 def test_a_book_notes_every_order_that_came_went_or_is_another(steps: list[object]) -> None:
     book = VenueBook(VENUE)
     now = 0.0
@@ -62,6 +69,11 @@ def test_a_book_notes_every_order_that_came_went_or_is_another(steps: list[objec
             book.forget_unseen(now)
         elif step == "retire":
             book.retire({"a"})
+        elif step == "clear":
+            book.clear()
+        elif isinstance(step, tuple) and isinstance(step[0], OrderKey):
+            said, filled, status = step
+            book.hear(replace(order(said.order_id, status), filled=Decimal(filled)), now)
         elif isinstance(step, tuple):
             part, rows, complete = step
             orders = [replace(order(one.order_id), filled=Decimal(rows[one])) for one in rows]
