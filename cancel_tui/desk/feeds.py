@@ -22,6 +22,8 @@ from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describ
 
 GRACE = 3.4
 """Seconds past its rhythm after which a stream that says nothing is no longer believed to be alive."""
+LOOK_AGAIN = 0.5
+"""Seconds between two looks whether a stream has been silent for too long."""
 DEBOUNCE = 0.3
 """Seconds within which messages lead to one look together."""
 STEADY = 30.0
@@ -122,7 +124,8 @@ class Keeper:
                 if left <= 0:
                     self._enter(FeedState.SILENT)
                     return Unanswered(f"nothing heard for {self._venue.rhythm + GRACE:.0f} s")
-                alarm = asyncio.create_task(self._clock.sleep(left))
+                # Not in one go: the rhythm becomes shorter once the first ping is answered.
+                alarm = asyncio.create_task(self._clock.sleep(min(left, LOOK_AGAIN)))
                 await asyncio.wait({listening, alarm}, return_when=asyncio.FIRST_COMPLETED)
                 alarm.cancel()
                 if listening.done():

@@ -28,9 +28,13 @@ class Pulse:
         """Seconds within which a living stream says something."""
         return BEAT if self._answered else self.documented
 
+    def begin(self) -> None:
+        """A new connection, of which nothing is known yet."""
+        self._answered = False
+
     async def keep(self, stream: TextStream, clock: Clock, tell: Tell) -> None:
         """Ping until the connection is over; each answer is a sign of life."""
-        self._answered = False
+        self.begin()
         while await stream.ping() is None:
             self._answered = True
             tell(ALIVE)

@@ -268,6 +268,17 @@ async def test_a_stream_that_freezes_is_stale_within_five_seconds_and_is_opened_
     await end(at)
 
 
+async def test_a_rhythm_that_shows_itself_late_counts_from_then_on() -> None:
+    at = await floor()
+    at.venue.rhythm = 30.0
+    at.venue.tells[0](Heard(ready=True))
+    await at.later(2.0, beats=True)
+    at.venue.rhythm = 1.5
+    await at.later(5.0)
+    assert state(at) is FeedState.SILENT
+    await end(at)
+
+
 async def test_many_messages_lead_to_one_look() -> None:
     at = await floor()
     at.venue.tells[0](Heard(ready=True))
