@@ -29,6 +29,7 @@ from cancel_tui.practice.b2trader_wire import Wire
 from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
 from cancel_tui.practice.mischief import dated, planned, strikes, wire_fault
+from cancel_tui.practice.pushes import FAULTS as STREAM_FAULTS
 from cancel_tui.practice.venue import Plan, PracticeVenue, RateLimit
 
 EXCHANGE_PATH = "/frontoffice/api/v4/access-token"
@@ -49,7 +50,7 @@ class B2Trader(PracticeVenue, Switches):
 
     kind = "b2trader"
     name = "broker"
-    shared_faults = frozenset(("stop_triggers", "stream_silent", "stream_duplicates"))
+    shared_faults = frozenset(("stop_triggers", *STREAM_FAULTS)) - {"stream_garbled"}
     own_faults = OWN
     routes_known = frozenset(
         ("exchange", "accounts", "upgrade", "stream", "list", "cancel", "cancel_stop", "create")
@@ -183,7 +184,8 @@ class B2Trader(PracticeVenue, Switches):
         return self.wire.error(401, "The token is missing, invalid or expired.", header)
 
     def _socket_refusal(self, request: Request) -> Response | None:
-        if self.tokens.verify(request.params.get("access_token", "")) is None:
+        good = self.tokens.verify(request.params.get("access_token", "")) is not None
+        if not good or strikes(self.faults, "stream_refused", "upgrade"):
             return self._unauthorised()
         if strikes(self.faults, "upgrade_403", "upgrade"):
             return self.wire.error(403, "The operation is not permitted.")

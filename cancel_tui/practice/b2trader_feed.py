@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from cancel_tui.practice.b2trader_switches import Switches
 from cancel_tui.practice.b2trader_wire import Wire
 from cancel_tui.practice.market import Book, SimOrder
-from cancel_tui.practice.mischief import planned, strikes
+from cancel_tui.practice.mischief import strikes
+from cancel_tui.practice.pushes import Outlet
 from cancel_tui.practice.shown import Shown
 from cancel_tui.practice.signalr import Hub, Stream
 
@@ -33,7 +34,8 @@ class Feed:
         self._accounts = frozenset(accounts)
         self._switches = switches
         self._shown = shown
-        self.hub = Hub(book.clock, switches, self._opened)
+        self.hub = Hub(book.clock, switches, self._opened, self._strikes)
+        self._outlet = Outlet(book, lambda: switches.faults)
         self._dirty: dict[str, dict[str, SimOrder]] = {}
         self._pushed: dict[str, float] = {}
         self._scheduled = False
@@ -61,7 +63,7 @@ class Feed:
 
     def _push(self, account: str, changed: dict[str, SimOrder]) -> None:
         streams = self._listeners(account)
-        if not streams or planned(self._switches.faults, "stream_silent", "stream"):
+        if not streams:
             return
         opened = self._open(account)
         wait = max(self._switches.push_spacing, _SECONDS_PER_ORDER * len(opened))
@@ -73,9 +75,14 @@ class Feed:
             orders = list(changed.values())
         if orders or self._switches.stream_mode == "full":
             item = self._item(orders)
-            for stream in streams:
-                for _ in range(2 if self._strikes("stream_duplicates") else 1):
-                    stream.push(item)
+            self._outlet.act(lambda: self._tell(streams, item), lambda: _cut(streams))
+
+    def _tell(self, streams: list[Stream], item: object) -> None:
+        for stream in streams:
+            if self._strikes("stream_noise"):
+                stream.connection.send({"type": 99, "item": "unheard of"})
+                stream.push([None, "unheard of", {"orderId": {}}, {"status": 5}])
+            stream.push(item)
 
     def _item(self, orders: list[SimOrder]) -> object:
         if not orders and self._strikes("null_list"):
@@ -108,6 +115,11 @@ class Feed:
 
     def _strikes(self, name: str) -> bool:
         return strikes(self._switches.faults, name, "stream")
+
+
+def _cut(streams: list[Stream]) -> None:
+    for stream in streams:
+        stream.connection.abort()
 
 
 def _soon(act: Callable[[], None]) -> bool:

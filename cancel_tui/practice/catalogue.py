@@ -40,13 +40,17 @@ SHARED: Mapping[str, str] = {
     "cancel_all_skips": "a cancel-all leaves a third of the orders out",
     "cancel_all_half": "a cancel-all stops half-way with an error",
     "stop_triggers": "a Stop triggers while it is being cancelled",
-    "stream_silent": "the stream goes silent",
+    "stream_silent": "the stream tells nothing any more, and answers pings",
+    "stream_mute": "the stream answers nothing that is asked of it, and answers pings",
     "stream_duplicates": "the stream says everything twice",
     "stream_freezes": "the stream's connection stays open and nothing comes any more, not even pongs",
     "stream_drops": "the stream's connections break",
     "stream_garbled": "a message of the stream is spoilt",
     "stream_late": "the stream is 2 s behind",
     "stream_disorder": "the stream's messages arrive in the wrong order",
+    "stream_noise": "the stream also says what no document knows, or nobody can read",
+    "stream_pieces": "messages of the stream are cut over several frames",
+    "stream_refused": "the stream refuses whoever wants to listen",
 }
 """What those venues can do that have the thing in question."""
 

@@ -36,6 +36,7 @@ from cancel_tui.practice.coinswitch_stream import UpdateStream
 from cancel_tui.practice.http import Answer, Request
 from cancel_tui.practice.market import Motion, SimOrder, State
 from cancel_tui.practice.mischief import wire_fault
+from cancel_tui.practice.pushes import FAULTS as STREAM_FAULTS
 from cancel_tui.practice.venue import Plan
 
 MARKETS = (
@@ -74,24 +75,13 @@ class CoinSwitchSpot(CoinSwitchVenue):
 
     kind = "coinswitch-spot"
     name = "cs-spot"
-    shared_faults = frozenset(
-        (
-            "stream_silent",
-            "stream_duplicates",
-            "stream_freezes",
-            "stream_drops",
-            "stream_garbled",
-            "stream_late",
-            "stream_disorder",
-        )
-    )
+    shared_faults = STREAM_FAULTS
     own_faults: ClassVar[Mapping[str, str]] = {
         **CoinSwitchVenue.own_faults,
         "count_refused": "a `count` above 100 is refused with 422",
         "count_capped": "no answer has more than 100 rows, whatever `count` asked for",
         "oldest_first": "lists begin with the oldest order",
         "unsorted": "lists are in no order of time",
-        "stream_refused": "the stream refuses its namespace",
     }
     routes_known = frozenset(("list", "status", "cancel", "create", "validate", "ping", "market", "stream"))
     windows: ClassVar[Mapping[str, tuple[int, float]]] = {"create": (100, 10.0), "list": (10_000, 10.0)}

@@ -106,7 +106,9 @@ class UpdateStream:
         socket.send(_OPEN + json.dumps(facts))
         pinging = asyncio.create_task(self._ping(client))
         try:
-            await converse(socket, self._book, self._clock, lambda text: self._take(client, text))
+            await converse(
+                socket, self._book, self._clock, self._faults, lambda text: self._take(client, text)
+            )
         finally:
             self._clients.remove(client)
             pinging.cancel()
@@ -124,6 +126,8 @@ class UpdateStream:
             client.socket.send("2")
 
     def _take(self, client: _Client, text: str) -> None:
+        if strikes(self._faults(), "stream_mute", "stream"):
+            return
         if text == _PONG:
             client.asked_at = None
             client.pongs += 1

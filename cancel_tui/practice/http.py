@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,9 @@ from websockets.http11 import Request as UpgradeRequest
 from websockets.server import ServerProtocol
 
 _MAX_BODY = 1 << 20
+_SILENT = logging.getLogger("cancel_tui.practice.http.silent")
+"""For a library that would write down addresses and headers, which carry throw-away keys."""
+_SILENT.disabled = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,15 @@ class Socket:
         self.frozen = False
         """Whether nothing leaves any more, pongs and goodbyes included, while the connection stays open."""
 
-    def send(self, text: str) -> None:
-        """Send one text frame; ignored once the socket is closed."""
-        if not self.closed:
-            self._protocol.send_text(text.encode())
-            self.flush()
+    def send(self, *pieces: str) -> None:
+        """Send one text message, in one frame for each piece; ignored once the socket is closed."""
+        if self.closed:
+            return
+        first, *rest = [piece.encode() for piece in pieces]
+        self._protocol.send_text(first, fin=not rest)
+        for index, piece in enumerate(rest, 1):
+            self._protocol.send_continuation(piece, fin=index == len(rest))
+        self.flush()
 
     def ping(self) -> None:
         """Send a protocol ping."""
@@ -310,7 +318,7 @@ async def _speak(
 ) -> None:
     head = f"GET {request.target} HTTP/1.1\r\n".encode()
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in request.raw_headers)
-    protocol = ServerProtocol()
+    protocol = ServerProtocol(logger=_SILENT)
     protocol.receive_data(head + lines + b"\r\n")
     for event in protocol.events_received():
         if isinstance(event, UpgradeRequest):

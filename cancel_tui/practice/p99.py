@@ -44,6 +44,7 @@ from cancel_tui.practice.p99_wire import (
     wire,
     word,
 )
+from cancel_tui.practice.pushes import FAULTS as STREAM_FAULTS
 from cancel_tui.practice.venue import Plan, PracticeVenue, RateLimit
 
 _ENGINE = {
@@ -59,14 +60,7 @@ class P99Spot(PracticeVenue):
     kind = "p99-spot"
     name = "p99"
     shared_faults = frozenset(
-        (
-            "cancel_all_noop",
-            "cancel_all_lies",
-            "cancel_all_skips",
-            "cancel_all_half",
-            "stream_silent",
-            "stream_duplicates",
-        )
+        ("cancel_all_noop", "cancel_all_lies", "cancel_all_skips", "cancel_all_half", *STREAM_FAULTS)
     )
     own_faults: ClassVar[Mapping[str, str]] = {
         "engine_busy": "503 of that name on whatever needs the engine",
@@ -75,6 +69,7 @@ class P99Spot(PracticeVenue):
         "partial_between_lists": "after each list of one live status an open order fills in part",
         "db_error": "500 `DB_ERROR`",
         "key_cannot_cancel": "403 on cancels of callers with an API key",
+        "no_listen_key": "404 for whoever wants a listen key",
         "strict_symbols": "a cancel-all of an unknown symbol answers 404 instead of an empty list",
     }
     routes_known = frozenset(
@@ -264,6 +259,8 @@ class P99Spot(PracticeVenue):
         return Response.of({"balances": self.account.rows()})
 
     def _listen_key(self, _request: Request, _ident: str) -> Response:
+        if strikes(self.faults, "no_listen_key", "listen_key"):
+            return error(404, "not found")
         return Response.of({"listenKey": self.keys.extend_listen_key(self.wall())})
 
     def _list(self, request: Request, _ident: str) -> Response:

@@ -13,7 +13,7 @@ from cancel_tui.practice.mischief import strikes
 from cancel_tui.practice.p99_account import Account
 from cancel_tui.practice.p99_auth import Keys
 from cancel_tui.practice.p99_wire import wire
-from cancel_tui.practice.pushes import converse
+from cancel_tui.practice.pushes import Outlet, converse
 
 ORDERS = "spot:user:orders"
 BALANCES = "spot:user:balances"
@@ -47,15 +47,25 @@ class OrderStream:
         self._keys = keys
         self._now = now
         self._listeners: list[_Listener] = []
+        self._outlet = Outlet(book, faults)
         self._traded = 0
+        self.pings = 0
+        """How many JSON pings have come."""
         book.watchers.append(self._push)
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._listeners)
 
     async def session(self, socket: Socket) -> None:
         """Serve one client until it leaves."""
         listener = _Listener(socket)
         self._listeners.append(listener)
         try:
-            await converse(socket, self._book, self._clock, lambda text: self._take(listener, text))
+            await converse(
+                socket, self._book, self._clock, self._faults, lambda text: self._take(listener, text)
+            )
         finally:
             self._listeners.remove(listener)
 
@@ -69,9 +79,12 @@ class OrderStream:
             frame = json.loads(text)
         except ValueError:
             frame = None
+        if strikes(self._faults(), "stream_mute", "stream"):
+            return
         if not isinstance(frame, dict):
             _send(listener, {"type": "error", "code": "INVALID_MESSAGE", "message": "not a JSON object"})
         elif frame.get("type") == "ping":
+            self.pings += 1
             _send(listener, {"type": "pong"})
         elif frame.get("type") in ("auth_token", "auth"):
             listener.known = self._knows(frame)
@@ -84,6 +97,8 @@ class OrderStream:
 
     def _knows(self, frame: dict[str, object]) -> bool:
         now = self._now()
+        if strikes(self._faults(), "stream_refused", "stream"):
+            return False
         if "listenKey" in frame:
             return self._keys.listens(str(frame["listenKey"]), now)
         return self._keys.jwt_valid(str(frame.get("token")), now)
@@ -100,18 +115,15 @@ class OrderStream:
     def _push(self, order: SimOrder) -> None:
         fills = [row for row in self._account.trades[self._traded :] if row["order_id"] == order.id]
         self._traded = len(self._account.trades)
-        takers = [listener for listener in self._listeners if listener.subscribed]
-        if order.account or not takers or strikes(self._faults(), "stream_silent", "stream"):
+        takers = [listener.socket for listener in self._listeners if listener.subscribed]
+        if order.account or not takers:
             return
         data = wire(order)
         del data["created_at"]
         if fills:
             data["last_fill"] = self._account.fills_since(-1)[0]
-        frame: dict[str, object] = {"type": "spot_user_order", "channel": ORDERS, "data": data}
-        twice = strikes(self._faults(), "stream_duplicates", "stream")
-        for listener in takers:
-            for _ in range(2 if twice else 1):
-                _send(listener, frame)
+        frame = {"type": "spot_user_order", "channel": ORDERS, "data": data}
+        self._outlet.push(takers, json.dumps(frame))
 
 
 def _send(listener: _Listener, frame: dict[str, object]) -> None:

@@ -24,6 +24,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.practice.http import Answer, Request, Response, Upgrade
 from cancel_tui.practice.market import Motion, SimOrder, State
 from cancel_tui.practice.mischief import dated, planned, strikes, wire_fault
+from cancel_tui.practice.pushes import FAULTS as STREAM_FAULTS
 from cancel_tui.practice.roxom_market import (
     INST_TYPES,
     INSTRUMENTS,
@@ -65,13 +66,13 @@ class Roxom(PracticeVenue):
             "cancel_all_skips",
             "cancel_all_half",
             "stop_triggers",
-            "stream_silent",
-            "stream_duplicates",
+            *STREAM_FAULTS,
         )
     )
     own_faults: ClassVar[Mapping[str, str]] = {
         "filled_first": "the order has filled when its cancel arrives, which is refused",
         "success_false": "a single cancel says `success: false` and does nothing",
+        "stream_chatter": "the stream tells of balances and positions too",
         "error_true": '`{"error": true}` with HTTP 200, and nothing is done',
     }
     routes_known = frozenset(
@@ -237,6 +238,8 @@ class Roxom(PracticeVenue):
         signature = request.headers.get(self.signature_header.lower())
         if strikes(self.faults, "unauthorized", route):
             return unauthorized("Invalid API key")
+        if route == "stream" and strikes(self.faults, "stream_refused", route):
+            return unauthorized("Invalid API signature")
         if key is None:
             return unauthorized("API key is missing")
         if key != self.api_key:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from cancel_tui.clock import Clock
 from cancel_tui.practice.http import Socket
 from cancel_tui.practice.market import Book, SimOrder
-from cancel_tui.practice.mischief import strikes
-from cancel_tui.practice.pushes import converse
+from cancel_tui.practice.mischief import planned, strikes
+from cancel_tui.practice.pushes import Outlet, converse
 from cancel_tui.practice.roxom_wire import Wording
 
+_OLDEST = ("orderId", "accountId", "symbol", "status", "remainingQty", "executedQty", "avgPx", "timestamp")
 _CHANNELS = ("orders", "balance", "positions")
 
 
@@ -23,18 +24,28 @@ class EventStream:
     def __init__(self, book: Book, clock: Clock, wording: Wording, faults: Callable[[], set[str]]) -> None:
         self.nested = False
         """Whether events come one level deeper, as an old sample of the documentation reads them."""
+        self.sparse = False
+        """Whether order events have the few members that the oldest documentation lists."""
         self._book = book
         self._clock = clock
         self._wording = wording
         self._faults = faults
         self._sockets: dict[Socket, str] = {}
+        self._outlet = Outlet(book, faults)
         book.watchers.append(self._push)
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._sockets)
 
     async def session(self, socket: Socket) -> None:
         """Serve one client until it leaves; its handshake has been checked already."""
         self._sockets[socket] = secrets.token_hex(8)
         try:
-            await converse(socket, self._book, self._clock, lambda text: self._take(socket, text))
+            await converse(
+                socket, self._book, self._clock, self._faults, lambda text: self._take(socket, text)
+            )
         finally:
             del self._sockets[socket]
 
@@ -44,6 +55,8 @@ class EventStream:
             socket.abort()
 
     def _take(self, socket: Socket, text: str) -> None:
+        if strikes(self._faults(), "stream_mute", "stream"):
+            return
         try:
             frame = json.loads(text)
             wanted = frame["op"], [argument["channel"] for argument in frame["args"]]
@@ -62,14 +75,16 @@ class EventStream:
         socket.send(json.dumps(error))
 
     def _push(self, order: SimOrder) -> None:
-        if not self._sockets or strikes(self._faults(), "stream_silent", "stream"):
-            return
-        event: dict[str, object] = {"type": "order", "data": self._event(order)}
-        text = json.dumps({"data": event} if self.nested else event)
-        twice = strikes(self._faults(), "stream_duplicates", "stream")
-        for socket in self._sockets:
-            for _ in range(2 if twice else 1):
-                socket.send(text)
+        data = self._event(order)
+        if self.sparse:
+            data = {name: data[name] for name in _OLDEST}
+        self._say({"type": "order", "data": data})
+        if order.filled and planned(self._faults(), "stream_chatter", "stream"):
+            self._say({"type": "balance", "data": {"asset": "BTC", "available": "1.5"}})
+            self._say({"type": "position", "data": {"symbol": order.symbol, "qty": "0"}})
+
+    def _say(self, event: dict[str, object]) -> None:
+        self._outlet.push(self._sockets, json.dumps({"data": event} if self.nested else event))
 
     def _event(self, order: SimOrder) -> dict[str, object]:
         price = None if order.price is None else format(order.price, "f")

@@ -19,6 +19,7 @@ import msgspec
 
 from cancel_tui.clock import Clock
 from cancel_tui.practice.http import Socket
+from cancel_tui.practice.pushes import pieces
 
 SEPARATOR = "\x1e"
 """Ends every message."""
@@ -111,7 +112,7 @@ class Connection:
         texts = [_ENCODER.encode(message).decode() + SEPARATOR for message in messages]
         if not self._hub.switches.coalesce:
             for text in texts:
-                self._socket.send(text)
+                self._socket.send(*(pieces(text) if self._hub.strikes("stream_pieces") else (text,)))
             return
         if self._ready:
             texts.insert(0, f'{{"type":{_PING}}}{SEPARATOR}')
@@ -146,6 +147,8 @@ class Connection:
         """Count silence in both directions: ping an idle client, give up on a silent one."""
         self._quiet_out += seconds
         self._quiet_in += seconds
+        if self._hub.strikes("stream_freezes"):
+            self._socket.frozen = True
         if self._over or not self._ready or self._hub.switches.mute:
             return
         timeout = self._hub.switches.client_timeout
@@ -159,6 +162,8 @@ class Connection:
         self._socket.incoming.put_nowait(None)
 
     def _take(self, text: str) -> None:
+        if self._hub.strikes("stream_mute"):
+            return
         try:
             message = json.loads(text)
         except ValueError:
@@ -213,13 +218,21 @@ class Connection:
 class Hub:
     """All connections of one hub.
 
-    `opened` is told of each new stream; it may push at once, or refuse by returning an error text.
+    `opened` is told of each new stream; it may push at once, or refuse by returning an error text. `strikes`
+    tells whether a fault of a name hits now.
     """
 
-    def __init__(self, clock: Clock, switches: HubSwitches, opened: Callable[[Stream], str | None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        switches: HubSwitches,
+        opened: Callable[[Stream], str | None],
+        strikes: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._clock = clock
         self.switches = switches
         self.opened = opened
+        self.strikes = strikes
         self.connections: list[Connection] = []
         self._ticked = clock.monotonic()
 
