@@ -20,6 +20,7 @@ from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.text import VenueText
 from cancel_tui.venues.adapter import HttpVenue, limited, path_id, same_order
 from cancel_tui.venues.b2trader_orders import Rows, read_cancelled
+from cancel_tui.venues.b2trader_stream import OrderFeed
 from cancel_tui.venues.b2trader_token import Tokens, server_time
 from cancel_tui.venues.base import (
     CallClass,
@@ -34,6 +35,7 @@ from cancel_tui.venues.base import (
     Reply,
 )
 from cancel_tui.venues.decode import Unreadable, rows, text
+from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
     Failure,
@@ -105,6 +107,10 @@ class B2Trader(HttpVenue):
         self._hub = HubClient(self._open, clock, _LARGEST_LIST)
         self._socket_token: Secret | None = None
         self._visible: tuple[AccountId, ...] = ()
+        self._listed: tuple[AccountId, ...] = ()
+        self._feed = OrderFeed(
+            self.name, clock, self._tokens, self._connect, lambda: self._listed, self.classify, _LARGEST_LIST
+        )
         self._stops_listed = False
 
     @property
@@ -182,7 +188,7 @@ class B2Trader(HttpVenue):
             unread = (f"{_ACCOUNT}?",) if None in ids else ()
         elif not configured:
             return seen
-        listed = configured or self._visible
+        self._listed = listed = configured or self._visible
         left_out = tuple(f"{_ACCOUNT}{one}" for one in self._visible if one not in listed)
         return Answered(
             Parts(
@@ -277,8 +283,9 @@ class B2Trader(HttpVenue):
 
     async def _open(self) -> TextStream | Raw:
         self._socket_token = token = self._tokens.current
-        if token is None:
-            return NotSent("no access token")
+        return NotSent("no access token") if token is None else await self._connect(token)
+
+    async def _connect(self, token: Secret) -> TextStream | Raw:
         address = self.settings.socket_url(self._paths["stream"])
         if urlsplit(address).path in ("", "/"):
             address = address.rstrip("/") + self._paths["stream"]
@@ -287,6 +294,16 @@ class B2Trader(HttpVenue):
             timeout=self.capabilities.timeout_seconds,
             largest=_LARGEST_LIST,
         )
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds within which a living stream says something."""
+        return self._feed.pulse.rhythm
+
+    async def listen(self, port: Port, tell: Tell) -> Failure:
+        """Keep a subscription of each account open, beside the lists, which subscribe afresh."""
+        parts = await self.parts(port)
+        return await self._feed.listen(port, tell) if isinstance(parts, Answered) else parts
 
     # Cancels.
 

@@ -38,6 +38,7 @@ from cancel_tui.venues.base import (
     Touched,
 )
 from cancel_tui.venues.decode import Unreadable
+from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
     Failure,
@@ -59,6 +60,7 @@ from cancel_tui.venues.p99_rows import (
     scrubbed,
     words_of,
 )
+from cancel_tui.venues.p99_stream import OrderStream
 from cancel_tui.venues.signing import signing_clock
 
 T = TypeVar("T")
@@ -76,6 +78,7 @@ _BUSY = frozenset({"ENGINE_BUSY", "ENGINE_RESTARTING"})
 _HALTED = frozenset({"SPOT_TRADING_DISABLED", "MARKET_HALTED"})
 """503s of which the venue says that nothing was done: https://docs.ztdx.io/spot/error-codes."""
 _NO_PAGE = VenueText("no such page at this address: base_url must end with the API prefix, such as /api/v1")
+_NO_LISTEN_KEY = VenueText("this host gives out no listen keys: with a jwt there is a stream")
 _NO_RIGHT = VenueText("API Key permission denied: this key cannot do that here; use a jwt instead")
 
 
@@ -94,6 +97,7 @@ class P99Venue(HttpVenue):
         """Grows with every offset that is news; tells whether a request was signed before or after."""
         self._tried = -math.inf
         """When a 401 last made us measure, monotonic seconds."""
+        self._stream = OrderStream(settings, clock, self._jwt, self._listen_key, self.classify)
         self.capabilities = Capabilities(
             cancel_all=True,
             cancel_all_symbol=True,
@@ -111,8 +115,8 @@ class P99Venue(HttpVenue):
 
     # Requests
 
-    def _signed(self, method: str, path: str, query: str) -> Message:
-        target = f"{self._base}{path}"
+    def _signed(self, method: str, path: str, query: str, *, base: str | None = None) -> Message:
+        target = f"{self._base if base is None else base}{path}"
         if self._secret is None or self._key is None:
             bearer = f"Bearer {self._jwt.reveal() if self._jwt else ''}".encode()
             target += f"?{query}" if query else ""
@@ -308,6 +312,31 @@ class P99Venue(HttpVenue):
             ClosedPage(page.orders, None if over else replace(query, end=end, cursor=str(count + 1)))
         )
 
+    # The stream
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds within which a living stream says something."""
+        return self._stream.pulse.rhythm
+
+    async def listen(self, port: Port, tell: Tell) -> Failure:
+        """The private order stream: https://docs.ztdx.io/spot/user-ws/user-orders."""
+        ends = self.credentials_expire_at
+        lifetime = None if ends is None else ends - self.clock.wall()
+        return await self._stream.listen(port, tell, self.capabilities.timeout_seconds, lifetime)
+
+    async def _listen_key(self, port: Port, method: str) -> Outcome[Secret]:
+        """A key to the stream for callers with an API key: `POST` makes one, `PUT` lets it last longer.
+
+        The call belongs to the other half of the venue; whether this host answers it is not documented.
+        """
+        base = self._base.removesuffix("/api/v1")
+        build = partial(self._signed, method, "/fapi/v1/listenKey", "", base=base)
+        outcome = await self.ask(port, CallClass.OTHER, build, _key_in)
+        if isinstance(outcome, Refused) and outcome.status in (404, 405, 410):
+            return Refused(Reason.REQUEST, _NO_LISTEN_KEY, outcome.status)
+        return outcome
+
     # Clock and credentials
 
     async def measure_clock(self, port: Port) -> Outcome[float]:
@@ -349,3 +378,14 @@ class P99Venue(HttpVenue):
 def make(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> P99Venue:
     """Build the adapter; raises ValueError with a sentence for credentials that cannot work."""
     return P99Venue(settings, credentials, clock)
+
+
+def _key_in(value: Any) -> Secret:
+    answer = decode.table(value)
+    inner = answer.get("data")
+    found = decode.text(answer, "listenKey") or decode.text(
+        inner if isinstance(inner, dict) else {}, "listenKey"
+    )
+    if found is None:
+        raise Unreadable("no listen key in it")
+    return Secret(found)

@@ -41,6 +41,7 @@ from cancel_tui.venues.base import (
     Touched,
 )
 from cancel_tui.venues.decode import Unreadable
+from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
     Failure,
@@ -54,6 +55,7 @@ from cancel_tui.venues.outcome import (
 )
 from cancel_tui.venues.roxom_rows import error_code, failed, is_error, order_of, scrubbed
 from cancel_tui.venues.roxom_signing import Signer, load_key, signed_text
+from cancel_tui.venues.roxom_stream import HANDSHAKE, EventStream
 
 T = TypeVar("T")
 
@@ -89,6 +91,7 @@ class RoxomVenue(HttpVenue):
         self._known: set[str] = set()
         """Instrument types that it has listed."""
         self._type_of: dict[OrderId, str] = {}
+        self._stream = EventStream(settings, clock, self._handshake, self.classify)
         self.capabilities = Capabilities(
             cancel_all=True,
             cancel_all_takes_protective=True,
@@ -294,6 +297,23 @@ class RoxomVenue(HttpVenue):
         build = partial(self._list, query.part.removeprefix(_PART), "&includeClosed=true")
         outcome = await self._asked(port, CallClass.CLOSED, build, self._rows)
         return Answered(ClosedPage(outcome.value[0])) if isinstance(outcome, Answered) else outcome
+
+    # The stream
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds within which a living stream says something."""
+        return self._stream.pulse.rhythm
+
+    async def listen(self, port: Port, tell: Tell) -> Failure:
+        """The account's events: https://docs.roxom.com/reference/websocket/orders."""
+        return await self._stream.listen(tell, self.capabilities.timeout_seconds)
+
+    def _handshake(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (self.settings.key_header, self._key.reveal()),
+            (self.settings.signature_header, self._signer.sign(HANDSHAKE).decode("ascii")),
+        )
 
     # Clock and credentials
 
