@@ -47,6 +47,11 @@ class Diary:
         if len(self._shared) > KEPT:
             del self._shared[_FIRST]
 
+    def said(self, key: OrderKey, words: str | None) -> bool:
+        """Whether the newest of an order's own lines says just that."""
+        lines = self._lines.get(key)
+        return lines is not None and lines[-1].what == words
+
     def of(self, key: OrderKey) -> tuple[Moment, ...]:
         """An order's lines, the oldest first."""
         shared = [moment for moment, keys in self._shared if key in keys]

@@ -156,7 +156,10 @@ class Trail:
     def _stands(self, track: Track) -> None:
         word = track.outcome.value if track.stage.settled else track.stage.value
         filled = f", {plain(track.filled)} filled" if track.filled else ""
-        why = f" ({track.message})" if track.message and not track.stage.settled else ""
+        told = (
+            track.message if not track.stage.settled and not self.diary.said(track.key, track.message) else ""
+        )
+        why = f": {told}" if told else ""
         self._line(track.key, f"now {word}{filled}{why}")
 
     def one(self, key: OrderKey) -> None:

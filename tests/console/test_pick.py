@@ -124,6 +124,7 @@ async def test_the_details_hold_every_field_and_the_story_of_the_order(tmp_path:
         text = here.line("text")
         assert "spot trading disabled" in text
         assert "halted for" in text
+        assert "now refused\n" in text, "what has just been said is not said again"
         venue.faults.clear()
         await here.until(lambda: "outcome canceled" in here.line("text"), limit=30.0)
         text = here.line("text")

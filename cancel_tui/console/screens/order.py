@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 
 from cancel_tui.console.badges import age_text, badge_text
+from cancel_tui.console.commands import shown_key
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.ledger import Ledger
@@ -75,7 +76,8 @@ class OrderScreen(ScrollScreen):
         if took(track):
             words += f", took {took(track)}"
         text.append("Its cancel  ", "bold").append(f"{words}, outcome {track.outcome.value}\n")
-        said = why(track, now)
+        asks = shown_key(self.console_app.keymap.keys["cancel"][0])
+        said = why(track, now, f"{asks} on the grid")
         if said:
             wrapped = textwrap.wrap(literal(said, 400), max(20, self.size.width - 6))
             text.append("  " + "\n  ".join(wrapped) + "\n", DOUBT)
