@@ -151,6 +151,8 @@ async def test_what_ended_stays_for_a_while_and_then_among_the_recent(tmp_path: 
         (track,) = await tracks(here)
         await here.until(lambda: track.outcome is Ending.CANCELED)
         await here.until(lambda: "canceled" in here.picture())
+        book = here.desk.slots[key.venue].book
+        await here.until(lambda: book.find(key) is None)
         track.since -= KEEP_ENDED
         here.app.ledger.changes.note(key)
         await here.until(lambda: here.grid.model.get(key) is None)
