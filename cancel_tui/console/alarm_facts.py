@@ -94,7 +94,7 @@ class Collector:
             state=slot.state_at(now),
             live=len(count.live),
             age=None if slot.listed_at is None else now - slot.listed_at,
-            rhythm=slot.venue.capabilities.poll_seconds if slot.venue else 2.0,
+            rhythm=slot.beat,
             error=slot.error,
             again=len(count.returned.keys() - claimed),
             unknown=len(unknown),

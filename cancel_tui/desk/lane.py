@@ -67,6 +67,8 @@ class _Gate:
         self.pace = pace
         self._refresh = refresh
         self._clock = clock
+        self.kept: int | None = None
+        """Units that polls must leave; None is half of them, which is what scans always leave."""
         self._heap: list[tuple[int, int]] = []
         self._order = itertools.count()
         self._sleeping: set[asyncio.Future[None]] = set()
@@ -78,7 +80,7 @@ class _Gate:
         try:
             while True:
                 budget = self.pace.budget
-                reserve = budget.count // 2 if budget and urgency is not Urgency.KILL else 0
+                reserve = self._reserve(urgency)
                 now = self._clock.monotonic()
                 if now >= until():
                     raise TooLateError
@@ -94,6 +96,13 @@ class _Gate:
             self._heap.remove(me)
             heapq.heapify(self._heap)
             self.wake()
+
+    def _reserve(self, urgency: Urgency) -> int:
+        """Units that a request of this urgency must leave to more urgent ones."""
+        if urgency is Urgency.KILL or self.pace.budget is None:
+            return 0
+        kept = self.kept if urgency is Urgency.POLL else None
+        return self.pace.budget.count // 2 if kept is None else kept
 
     def wake(self) -> None:
         """Let every waiter look again."""
@@ -171,6 +180,10 @@ class Lane:
     def pace(self, call: CallClass) -> Pace:
         """The pace of one class, for headroom and planning."""
         return self._gates[call].pace
+
+    def keep(self, call: CallClass, units: int) -> None:
+        """From now on polls leave so many units of a class to kills."""
+        self._gates[call].kept = units
 
     async def warm(self) -> None:
         """Open connections for cancels and kill reads, without sending anything."""

@@ -59,6 +59,11 @@ class Pace:
         held = sum(self._back(one) > now for one in self._tickets)
         return max(0, self.budget.count - held)
 
+    def out(self, now: float) -> tuple[float, ...]:
+        """Seconds until each spent unit may be spent again; infinity for those in flight."""
+        self._forget(now)
+        return tuple(self._back(one) - now for one in self._tickets)
+
     def earliest(self, now: float, reserve: int = 0) -> float:
         """When a request may leave: `now` or before it means at once, infinity means after an answer.
 

@@ -11,13 +11,17 @@ from cancel_tui.desk.feeds import Feed
 from cancel_tui.desk.lane import Lane
 from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.settings import VenueSettings
-from cancel_tui.venues.base import CallClass, Part, Venue
+from cancel_tui.venues.base import Part, Venue
 from cancel_tui.venues.outcome import Failure, Unauthorised
 
 NOT_ASKED = "not asked yet"
 """The error of a venue of which nothing can be said yet."""
 STALE_AFTER = 5.0
 """Seconds past a venue's own rhythm after which its list counts as stale."""
+
+
+UNOPENED = 2.0
+"""Seconds from one look to the next at a venue that cannot be asked yet."""
 
 
 class LockedError(Exception):
@@ -57,6 +61,10 @@ class Slot:
     full_at: float | None = None
     """Monotonic time at which every part was last read."""
     complete: bool = False
+    rhythm: float | None = None
+    """Seconds from one look to the next as things are; None before the first: the venue's own."""
+    look_cost: int = 1
+    """Requests that the last look at the newest orders took."""
     feed: Feed = field(default_factory=Feed)
     """Its push stream."""
     flying: set[OrderKey] = field(default_factory=set)
@@ -91,26 +99,26 @@ class Slot:
         fixed = set(self.venue.capabilities.blind_spots) if self.venue else set()
         return tuple(sorted(fixed | self.blind_spots))
 
+    @property
+    def beat(self) -> float:
+        """Seconds from one look to the next, by which a list is stale or not."""
+        if self.rhythm is not None:
+            return self.rhythm
+        return self.venue.capabilities.poll_seconds if self.venue is not None else UNOPENED
+
+    @property
+    def unproven(self) -> int | None:
+        """Old windows that a verdict would have to read; None before they were read once."""
+        past = {part.id for part in self.parts if part.past}
+        return None if past and self.full_at is None else len(past - self.book.empty_past(past))
+
     def state_at(self, now: float) -> VenueState:
         """The state, where a live list may meanwhile have gone stale."""
-        if self.state is VenueState.LIVE and self.venue is not None and self.listed_at is not None:
-            rhythm = self.venue.capabilities.poll_seconds
-            if now - self.listed_at > rhythm + STALE_AFTER:
-                return VenueState.STALE
-        return self.state
+        if self.state is not VenueState.LIVE or self.venue is None or self.listed_at is None:
+            return self.state
+        return VenueState.STALE if now - self.listed_at > self.beat + STALE_AFTER else VenueState.LIVE
 
 
 def state_of(failure: Failure) -> VenueState:
     """What a failed list says of the venue."""
     return VenueState.REFUSED if isinstance(failure, Unauthorised) else VenueState.DOWN
-
-
-def scan_gap(slot: Slot) -> float:
-    """Seconds between two old windows: what polls leave of that half of the budget which is not a kill's."""
-    if slot.venue is None:
-        return 1.0
-    budget = slot.venue.capabilities.budgets.get(CallClass.LIST)
-    if budget is None:
-        return 0.0
-    spare = budget.count // 2 - budget.seconds / slot.venue.capabilities.poll_seconds
-    return budget.seconds / max(spare, 1.0)

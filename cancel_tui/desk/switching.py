@@ -33,10 +33,6 @@ class Switching(Watching):
         """Venues that are switched off for this run: not polled, not shown, in no scope."""
 
     @abstractmethod
-    def occupied(self, name: VenueName) -> bool:
-        """Whether a kill, or a cancel of named orders, is not over at a venue."""
-
-    @abstractmethod
     def in_use(self, venue: Venue) -> bool:
         """Whether a kill that is not over works with this adapter."""
 

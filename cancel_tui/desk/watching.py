@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from cancel_tui.clock import Clock
-from cancel_tui.desk.feeds import Keeper
+from cancel_tui.desk.feeds import FeedState, Keeper
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, Tally, Urgency
+from cancel_tui.desk.rhythm import Scene, reserve, rhythm, scan_gap, scarce
 from cancel_tui.desk.sends import SendMemory, key_name
-from cancel_tui.desk.slot import LockedError, Slot, VenueState, scan_gap, state_of
+from cancel_tui.desk.slot import UNOPENED, LockedError, Slot, VenueState, state_of
 from cancel_tui.orders import Order, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings
-from cancel_tui.venues.base import Part, PartList, Venue
+from cancel_tui.venues.base import CallClass, Part, PartList, Venue
 from cancel_tui.venues.feed import Listens
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, describe
 from cancel_tui.venues.registry import make_venue
 
 Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
 """Where credentials come from; raises `LockedError` with a sentence when there are none to be had."""
+NOTICE = 1.0
+"""Seconds within which a change of what the rhythm depends on is noticed."""
 SCAN_EVERY, SCAN_AGAIN = 600.0, 60.0
 """Seconds between two scans of old windows; after one that failed."""
 
@@ -60,6 +63,10 @@ class Watching(ABC):
     @abstractmethod
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""
+
+    @abstractmethod
+    def occupied(self, name: VenueName) -> bool:
+        """Whether a kill, or a cancel of named orders, is not over at a venue."""
 
     @abstractmethod
     def heard(self, slot: Slot, order: Order) -> bool:
@@ -153,6 +160,7 @@ class Watching(ABC):
         recent = [part for part in slot.parts if not part.past]
         past = [part for part in slot.parts if part.past]
         outcomes = await asyncio.gather(*(self._list_part(slot, part, urgency, tally) for part in recent))
+        slot.look_cost = max(1, tally.count(CallClass.LIST))
         self._listed(slot, outcomes, spots, now, whole=not past)
         if deep and past and any(isinstance(one, Answered) for one in outcomes):
             # Older windows come second: what is new is shown, and counts as listed, while they are read.
@@ -168,7 +176,8 @@ class Watching(ABC):
             if slot.name not in self.slots:
                 return
             outcomes.append(await self._list_part(slot, part, Urgency.SCAN, Tally()))
-            await self.clock.sleep(scan_gap(slot))
+            budget = slot.venue.capabilities.budgets.get(CallClass.LIST) if slot.venue else None
+            await self.clock.sleep(scan_gap(budget, slot.look_cost, slot.beat))
         good = [one.value for one in outcomes if isinstance(one, Answered)]
         slot.past_spots = {code for one in good for code in one.blind_spots}
         if len(good) == len(past) and all(one.complete for one in good):
@@ -285,5 +294,41 @@ class Watching(ABC):
             self._listen(slot)
             if slot.book.forget_unseen(self.clock.monotonic()):
                 self.changed()
-            rhythm = slot.venue.capabilities.poll_seconds if slot.venue else 2.0
-            await self.clock.sleep(max(rhythm, self.settings.console.refresh_seconds))
+            await self._rest(slot)
+
+    async def _rest(self, slot: Slot) -> None:
+        """Wait for the next look, with an eye on what makes it due earlier or later.
+
+        The rhythm that lists are held against is not shortened before that look: it would make a list stale
+        that is as young as was promised.
+        """
+        begun = self.clock.monotonic()
+        slot.rhythm = wanted = self._rhythm(slot)
+        while (left := begun + wanted - self.clock.monotonic()) > 0:
+            await self.clock.sleep(min(left, NOTICE))
+            wanted = self._rhythm(slot)
+            slot.rhythm = max(slot.rhythm, wanted)
+
+    def _rhythm(self, slot: Slot) -> float:
+        """Seconds from one look to the next as things are; tells the lane what polls must leave."""
+        venue, lane = slot.venue, slot.lane
+        if venue is None or lane is None:
+            return max(UNOPENED, self.settings.console.refresh_seconds)
+        budget, kept = venue.capabilities.budgets.get(CallClass.LIST), 0
+        out: tuple[float, ...] = ()
+        if budget is not None and scarce(budget, slot.look_cost):
+            kept = reserve(budget, slot.look_cost, slot.unproven)
+            lane.keep(CallClass.LIST, kept)
+            out = lane.pace(CallClass.LIST).out(self.clock.monotonic())
+        scene = Scene(
+            venue.capabilities.poll_seconds,
+            orders=not slot.complete or any(True for _ in slot.book.orders()),
+            cancelling=self.occupied(slot.name),
+            watched=bool(self.watchers),
+            pushed=slot.feed.state is FeedState.LIVE,
+            budget=budget,
+            cost=slot.look_cost,
+            reserve=kept,
+            out=out,
+        )
+        return max(rhythm(scene), self.settings.console.refresh_seconds)

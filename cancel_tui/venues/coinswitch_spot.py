@@ -249,6 +249,7 @@ class CoinSwitchSpot(CoinSwitch):
 
     async def listen(self, port: Port, tell: Tell) -> Failure:
         """Listen to the order updates (`/spot/websockets/order-updates`) until they are over."""
+        self._pulse.begin()
         updates = await asyncio.to_thread(_updates)
         seconds = self.capabilities.timeout_seconds
         opened = await open_stream(updates.address(self.settings.socket_url(updates.PATH)), timeout=seconds)
