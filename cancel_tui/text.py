@@ -13,6 +13,7 @@ _STAND_IN = "\N{MIDDLE DOT}"
 def literal(raw: str, longest: int = _LONGEST) -> str:
     """The text with everything that could steer a terminal replaced: control, format, bidi, surrogate.
 
+    So are marks without a width of their own: terminals do not agree on what those do to a line.
     Cut to `longest` characters, so that a hostile id cannot break a layout.
     """
     if raw.isascii() and raw.isprintable() and len(raw) <= longest:
@@ -23,7 +24,7 @@ def literal(raw: str, longest: int = _LONGEST) -> str:
     )
 
 
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,17 @@ def table(
 ) -> list[str]:
     """Lines of a plain table; columns in `right` are aligned to the right."""
     cells = [list(head), *([literal(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(head))]
-    return [
-        "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+    widths = [max(_cells(row[index]) for row in cells) for index in range(len(head))]
+
+    def padded(index: int, cell: str) -> str:
+        blanks = " " * (widths[index] - _cells(cell))
+        return blanks + cell if index in right else cell + blanks
+
+    return ["  ".join(padded(index, cell) for index, cell in enumerate(row)).rstrip() for row in cells]
+
+
+def _cells(text: str) -> int:
+    """Cells of a terminal that a literal text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -79,6 +79,11 @@ class Judge:
 async def play(here: Ground, dice: random.Random, count: int) -> Judge:
     """So many events; the console must take each of them and be alive afterwards."""
     judge, done = Judge(here), 0
+    # One order goes for certain, so that the judge is known to be asked.
+    await here.press("down")
+    await here.until(lambda: here.grid.painted_key is not None)
+    await hit(here, judge, ["x"])
+    await here.until(lambda: judge.cancelled == 1)
     while done < count:
         judge.look()
         luck = dice.random()

@@ -14,6 +14,7 @@ from queue import Queue
 from time import monotonic
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 
@@ -47,11 +48,14 @@ HOSTILE = (
     "注文" * 40,
     "[" * 60,
     "e\u0301\u200d\U0001f469\u200d\U0001f4bb",
+    "i" * 10_000,
+    "\u200b\ufeff\u2060" + "e" + "\u0301" * 300,
+    "x\ufe0f\u20e3 \x9b31m \u2028 \u0085",
 )
 
 
 async def test_hostile_text_stays_text_on_every_screen(tmp_path: Path) -> None:
-    async with ground(tmp_path, size=WIDE) as here:
+    async with ground(tmp_path, size=WIDE, orders=len(HOSTILE)) as here:
         slot = next(iter(here.desk.slots.values()))
         for poll in here.desk._polls.values():
             poll.cancel()
@@ -63,6 +67,10 @@ async def test_hostile_text_stays_text_on_every_screen(tmp_path: Path) -> None:
                 symbol=VenueText(text),
                 venue_status=VenueText(text),
                 client_order_id=VenueText(text),
+                time_in_force=VenueText(text),
+                exchange=VenueText(text),
+                source=VenueText(text),
+                display_symbol=VenueText(text),
             )
             for order, text in zip(reading.orders.values(), HOSTILE, strict=False)
         ]
@@ -73,14 +81,34 @@ async def test_hostile_text_stays_text_on_every_screen(tmp_path: Path) -> None:
         def harmless() -> None:
             picture = here.picture()
             assert not any(ord(char) < 32 for char in picture.replace("\n", ""))
-            assert {"\x1b", "\u202e", "\u2066"}.isdisjoint(picture)
+            assert {"\x1b", "\x9b", "\u202e", "\u2066", "\u0301", "\u200d"}.isdisjoint(picture)
+            strips = here.app.screen._compositor.render_strips()
+            assert {strip.cell_length for strip in strips} == {here.app.size.width}
+            assert max(map(cell_len, picture.splitlines())) <= here.app.size.width
 
         await here.until(lambda: "[/order/7]" in here.picture())
-        assert len(orders) >= 4
+        assert len(orders) == len(HOSTILE)
         for _ in range(here.grid.model.total):
             await here.press("down")
             harmless()
             await here.press("space")
+        slot.error = "".join(HOSTILE)
+        for text in HOSTILE:
+            here.app.refuse(text)
+        here.app.look()
+        harmless()
+        await here.press("slash")
+        here.filter.value = "\x1b[2J \u202e \x9b " + HOSTILE[0]
+        await here.pilot.pause()
+        harmless()
+        await here.press("escape", "l")
+        harmless()
+        await here.press("escape")
+        await here.arm()
+        harmless()
+        await here.press("y")
+        harmless()
+        await here.press("escape")
         await here.press("X")
         assert isinstance(here.app.screen, ConfirmScreen)
         harmless()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cancel_tui.text import VenueText, literal, venue_text
+from cancel_tui.text import VenueText, literal, table, venue_text
 
 # Every code point there is, weighted towards the dangerous categories.
 HOSTILE = st.text(
     st.characters() | st.characters(categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"]), max_size=500
 )
-FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"}
 
 
 def steers(text: str) -> list[str]:
@@ -88,3 +88,8 @@ def test_emptiness_sameness_and_equality() -> None:
 def test_wrapping_what_a_venue_sent(raw: object, wanted: str | None) -> None:
     found = venue_text(raw)
     assert (found.raw if found else None) == wanted
+
+
+def test_a_table_keeps_its_columns_beside_wide_characters_and_marks_without_a_width() -> None:
+    lines = table(("A", "B"), [("注文", "1"), ("e\u0301x", "2"), ("plain", "3")])
+    assert lines == ["A      B", "注文   1", "e·x    2", "plain  3"]

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
 from cancel_tui.console.screens.base import DeskScreen
+from cancel_tui.console.widgets import FilterInput
 
 _MOVES = {"up": (-1, 0), "down": (1, 0), "pageup": (0, -1), "pagedown": (0, 1)}
 _WHEEL = 3
@@ -33,7 +34,7 @@ class LogScreen(DeskScreen):
         yield from self.lines_of("cramped", "title", "banner", "lines")
         with Horizontal(id="filterbar", classes="hidden"):
             yield from self.lines_of("filterlabel")
-            yield Input(placeholder="words that every shown line holds", id="filter", compact=True)
+            yield FilterInput(placeholder="words that every shown line holds", id="filter", compact=True)
             yield from self.lines_of("filtercount")
         yield from self.lines_of("footer")
 

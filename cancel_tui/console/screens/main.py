@@ -23,6 +23,7 @@ from cancel_tui.console.screens.recent import RecentScreen
 from cancel_tui.console.screens.totals import TotalsScreen
 from cancel_tui.console.totals import Sum, sum_of
 from cancel_tui.console.why import why
+from cancel_tui.console.widgets import FilterInput
 from cancel_tui.orders import OrderKey
 
 NO_VENUE = "no venue is configured: V says how to add one"
@@ -41,7 +42,9 @@ class MainScreen(DeskScreen):
         yield OrderGrid(ascii_only=self.console_app.ascii_only, id="grid")
         with Horizontal(id="filterbar"):
             yield from self.lines_of("filterlabel")
-            yield Input(placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True)
+            yield FilterInput(
+                placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True
+            )
             yield from self.lines_of("filtercount")
         yield from self.lines_of("marks", "detail", "log", "footer")
 
