@@ -215,9 +215,7 @@ def latencies(kill: Kill) -> str:
         took = [wall - kill.started_wall for wall in walls if wall is not None]
         if took:
             words.append(f"{len(took)} {word}: half in {_span(median(took))}, all in {_span(max(took))}")
-    return "\n".join(
-        [f"{plural(len(tracks), 'order')}, timed from Enter", "   ".join(words)][: 1 + bool(words)]
-    )
+    return "\n".join([f"{plural(len(tracks), 'order')}, timed from Enter", *words])
 
 
 def report(kill: Kill) -> str:

@@ -96,14 +96,14 @@ async def _listed(pilot: Pilot[int]) -> None:
     await until(pilot, fresh)
 
 
-async def _calm(pilot: Pilot[int]) -> None:
+async def calm(pilot: Pilot[int]) -> None:
     """Part of the log is noise of starting up; a picture shows what is told after it."""
     await _listed(pilot)
     _app(pilot).log_lines.clear()
 
 
 async def _grid(pilot: Pilot[int]) -> None:
-    await _calm(pilot)
+    await calm(pilot)
     app = _app(pilot)
     grid = app._main.grid
     rows = list(grid.model)
@@ -131,7 +131,7 @@ async def _settle(pilot: Pilot[int]) -> None:
 
 
 async def _armed(pilot: Pilot[int]) -> None:
-    await _calm(pilot)
+    await calm(pilot)
     await pilot.press("ctrl+k")
     await _settle(pilot)
     await pilot.press("K", "I")
@@ -139,7 +139,7 @@ async def _armed(pilot: Pilot[int]) -> None:
 
 
 async def _fire(pilot: Pilot[int]) -> Kill:
-    await _calm(pilot)
+    await calm(pilot)
     await pilot.press("ctrl+k")
     await _settle(pilot)
     await pilot.press("K", "I", "L", "L")
@@ -195,7 +195,8 @@ SCENES: Mapping[str, Scene] = {
 
 
 @asynccontextmanager
-async def _desk(scene: Scene, clock: SystemClock) -> AsyncIterator[Desk]:
+async def desk_of(scene: Scene, clock: SystemClock) -> AsyncIterator[Desk]:
+    """A desk over the practice venues of a scene, as long as it is needed."""
     cluster = Cluster(scene.orders, clock=clock)
     cluster.venues = [
         type(venue)(
@@ -235,7 +236,7 @@ async def take(name: str) -> str:
     scene = SCENES[name]
     if not scene.colour:
         os.environ["NO_COLOR"] = "1"
-    async with _desk(scene, PictureClock()) as desk:
+    async with desk_of(scene, PictureClock()) as desk:
         app = CancelApp(desk)
         app.operator = "alice@desk4"
         async with app.run_test(size=scene.size) as pilot:
