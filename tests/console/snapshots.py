@@ -43,6 +43,7 @@ _MASKS = (
     (re.compile(r"\bKILL [0-9a-f]{6}\b"), "KILL xxxxxx"),
     (re.compile(r"( +)(?:\d+\.\d+|\d+) (?:ms|s)\b"), " T"),
     (re.compile(r" +\d+(?:\.\d)?[smhdy]\b"), " t"),
+    (re.compile(r" full(?: t| never)\b"), ""),
     (re.compile(r"…[0-9a-zA-Z-]{8}\b"), "…ID"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"by \S+@\S+"), "by WHO"),
