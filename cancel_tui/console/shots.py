@@ -25,6 +25,8 @@ from cancel_tui.console.app import CancelApp
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import OrderKey
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.redaction import Secret
@@ -63,6 +65,8 @@ class Scene:
     cancel_delay: Mapping[str, float] = field(default_factory=dict)
     """Seconds between taking a cancel and its effect, by venue."""
     colour: bool = True
+    lookback_days: int = 91
+    """How far back the futures venue is listed; a week at a time, so more days take longer."""
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
@@ -85,14 +89,19 @@ def _app(pilot: Pilot[int]) -> CancelApp:
 
 
 async def _listed(pilot: Pilot[int]) -> None:
-    """Every venue has been listed completely, and a moment ago only."""
+    """Every venue has been listed completely, and is in step with its own rhythm."""
     desk = _app(pilot).desk
     slots = desk.slots.values()
 
     def fresh() -> bool:
         now = desk.clock.monotonic()
-        return all(one.complete and one.listed_at is not None and now - one.listed_at < 4 for one in slots)
+        return all(one.complete and one.state_at(now) is VenueState.LIVE for one in slots)
 
+    await until(pilot, lambda: all(one.listed_at is not None for one in slots))
+    for slot in slots:
+        if not slot.complete:
+            # Left to its own pace a venue with a scarce budget takes its time for what is old.
+            await desk.list_venue(slot, Urgency.POLL, deep=True)
     await until(pilot, fresh)
 
 
@@ -220,7 +229,8 @@ async def desk_of(scene: Scene, clock: SystemClock) -> AsyncIterator[Desk]:
                 return {name: Secret(value) for name, value in given.items()}
 
             table = "[venues.cs-fut]\n"
-            text = cluster.configuration().replace(table, f'{table}limits = {{ list = "none" }}\n')
+            back = f"lookback_days = {scene.lookback_days}\n"
+            text = cluster.configuration().replace(table, f'{table}limits = {{ list = "none" }}\n{back}')
             settings = parse_settings(text, Path(folder) / "shots.toml")
             desk = Desk(settings, clock, Path(folder), keys)
             try:

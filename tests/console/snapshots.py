@@ -182,7 +182,7 @@ async def tour() -> Mapping[str, str]:
     with patch.dict(os.environ):
         os.environ.pop("NO_COLOR", None)
         async with desk_of(
-            Scene(SIZES[0], calm, orders=24, cancel_delay={"broker": 0.0}), PictureClock()
+            Scene(SIZES[0], calm, orders=24, cancel_delay={"broker": 0.0}, lookback_days=14), PictureClock()
         ) as desk:
             app = CancelApp(desk)
             app.operator = "alice@desk4"
