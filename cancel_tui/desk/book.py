@@ -22,6 +22,8 @@ KEEP_UNSEEN = 30.0
 
 KEEP_END = 600.0
 """Seconds that an end which a stream told is remembered, so that a late echo does not raise the dead."""
+MOST_TOLD = 5_000
+"""Orders of which is remembered what a stream said; the lists know the others."""
 
 
 def _forgets(order: Order, at: float, now: float) -> bool:
@@ -57,7 +59,12 @@ class VenueBook:
         if before is not None and not newer(before, order):
             return False
         whole = order if before is None else merge(before, order)
+        self.told.pop(key, None)
         self.told[key] = whole, at
+        if len(self.told) > MOST_TOLD:
+            oldest = next(iter(self.told))
+            del self.told[oldest]
+            self.changes.note(oldest)
         if whole.status.terminal:
             self.unseen[key] = whole, at
         else:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from cancel_tui.orders import OrderKey
+
+MOST = 50_000
+"""Orders whose last change is kept; a reader who has stayed behind further than that is told: anything."""
 
 
 class Changes:
@@ -19,6 +24,9 @@ class Changes:
         self.serial += 1
         self._at.pop(key, None)
         self._at[key] = self.serial
+        if len(self._at) > MOST:
+            for old in list(islice(self._at, MOST // 2)):
+                self._all = self._at.pop(old)
 
     def note_all(self) -> None:
         """Anything may be different."""

@@ -143,12 +143,16 @@ class Connection:
         self._over = True
         self._socket.abort()
 
+    def freeze(self) -> None:
+        """Say nothing any more, not even a pong, and leave the line open."""
+        self._socket.frozen = True
+
     def tick(self, seconds: float) -> None:
         """Count silence in both directions: ping an idle client, give up on a silent one."""
         self._quiet_out += seconds
         self._quiet_in += seconds
         if self._hub.strikes("stream_freezes"):
-            self._socket.frozen = True
+            self.freeze()
         if self._over or not self._ready or self._hub.switches.mute:
             return
         timeout = self._hub.switches.client_timeout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,24 @@ def test_every_reader_gets_everything_since_it_last_read_and_nothing_else(steps:
             found = changes.since(places[step])
             assert found is None if anything[step] else found == due[step]
             places[step], due[step], anything[step] = changes.serial, [], False
+
+
+def test_what_is_kept_has_an_end_and_who_has_stayed_behind_is_told_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.changes.MOST", 10)
+    changes = Changes()
+    for number in range(10):
+        changes.note(key(f"k{number}"))
+    behind, near = 4, 7
+    assert changes.since(behind) is not None
+    changes.note(key("k10"))
+    assert changes.since(behind) is None
+    assert changes.since(near) == [key(f"k{number}") for number in (7, 8, 9, 10)]
+    for number in range(1000):
+        changes.note(key(f"more{number}"))
+    assert len(changes.since(changes.serial - 3) or []) == 3
+    assert len(changes._at) <= 10
 
 
 lists = st.tuples(

@@ -133,6 +133,17 @@ def test_a_late_echo_of_an_order_that_the_stream_ended_long_ago_does_not_raise_i
     assert book.told == {}, "but it is not remembered for ever"
 
 
+def test_what_is_remembered_of_a_streams_words_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cancel_tui.desk.book.MOST_TOLD", 5)
+    book = VenueBook(V)
+    book.absorb("p", 1.0, PartList(()), 1.0)
+    for number in range(8):
+        book.hear(order(number, OrderStatus.FILLED, filled="10"), 2.0)
+    book.hear(order(4, OrderStatus.FILLED, filled="10", at=101.0), 3.0)
+    book.hear(order(9, OrderStatus.FILLED, filled="10"), 3.0)
+    assert [str(key.order_id) for key in book.told] == ["5", "6", "7", "4", "9"]
+
+
 def test_what_a_message_leaves_out_stays_known() -> None:
     book = VenueBook(V)
     book.absorb("p", 1.0, PartList((order(),)), 1.0)

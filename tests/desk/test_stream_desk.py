@@ -1,0 +1,295 @@
+"""Streams and desk together, over loopback: how soon the book knows, and that no stream spoils it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+import tracemalloc
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from cancel_tui.cli.session import practice_credentials
+from cancel_tui.clock import SystemClock
+from cancel_tui.desk.book import MOST_TOLD
+from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.feeds import FeedState
+from cancel_tui.desk.slot import Slot
+from cancel_tui.orders import VenueName
+from cancel_tui.practice.b2trader import B2Trader
+from cancel_tui.practice.cluster import Cluster
+from cancel_tui.practice.market import SimOrder, State
+from cancel_tui.practice.venue import PracticeVenue
+from cancel_tui.scope import Scope
+from cancel_tui.settings import parse_settings
+from tests.desk.drive import Stage, stage
+
+STREAMS = ("roxom", "p99", "broker")
+ALL_STREAMS = ("cs-spot", *STREAMS)
+SAMPLES = 5
+"""Orders whose end is timed, for each way to learn of it."""
+SOAK_SECONDS = float(os.environ.get("CANCEL_TUI_SOAK_SECONDS", "600"))
+"""How long the long soak lasts, in real seconds."""
+
+
+def slot_of(at: Stage, name: str) -> Slot:
+    return at.desk.slots[VenueName(name)]
+
+
+def feed_state(at: Stage, name: str) -> FeedState:
+    """As it stands now."""
+    return slot_of(at, name).feed.state
+
+
+def truth_of(venue: PracticeVenue) -> dict[tuple[str, str], str]:
+    """What can be listed and is live: filled amounts by account and id."""
+    return {
+        (one["account"] if venue.name == "broker" else "", one["order_id"]): one["filled"]
+        for one in venue.truth()
+        if one["family"] == "order" or venue.name != "broker"
+    }
+
+
+def agrees(slot: Slot, venue: PracticeVenue) -> bool:
+    """Whether the book is the truth, order by order."""
+    book = {(str(one.key.account or ""), str(one.key.order_id)): one for one in slot.book.orders()}
+    truth = truth_of(venue)
+    return book.keys() == truth.keys() and all(
+        book[key].filled is None or book[key].filled == Decimal(filled) for key, filled in truth.items()
+    )
+
+
+def knows_the_end(slot: Slot, order: SimOrder) -> bool:
+    return all(str(one.key.order_id) != order.id for one in slot.book.orders())
+
+
+async def wait(at: Stage, seconds: float) -> None:
+    """Let exactly so much time pass."""
+    sleeping = asyncio.create_task(at.clock.sleep(seconds))
+    await at.until(sleeping.done)
+
+
+async def times(folder: Path, name: str, *, stream: bool) -> list[float]:
+    """Seconds from the end of an order at the venue until the book does not hold it any more."""
+    extra = "" if stream else "stream = false"
+    found: list[float] = []
+    async with stage(folder, 100, only=name, alone=True, extra=extra) as at:
+        slot, venue = slot_of(at, name), at.cluster.named(name)
+        draw = random.Random(f"moments/{name}")
+        at.desk.watch()
+        await at.until(lambda: slot.listed_at is not None)
+        if stream:
+            await at.until(lambda: feed_state(at, name) is FeedState.LIVE)
+        else:
+            assert feed_state(at, name) is FeedState.OFF
+        assert slot.venue is not None
+        for _ in range(SAMPLES):
+            await wait(at, draw.uniform(0.5, 1.5) * slot.venue.capabilities.poll_seconds)
+            order = draw.choice([one for one in venue.book.live() if one.family == "order"])
+            venue.book.change(order, State.CANCELLED)
+            began = at.clock.monotonic()
+            await at.until(lambda gone=order: knows_the_end(slot, gone))  # type: ignore[misc]
+            found.append((at.clock.monotonic() - began) / slot.venue.capabilities.poll_seconds)
+    return found
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_with_a_stream_an_end_is_known_long_before_the_next_poll(name: str, tmp_path: Path) -> None:
+    pushed = await times(tmp_path / "a", name, stream=True)
+    polled = await times(tmp_path / "b", name, stream=False)
+    assert median(pushed) < 0.2, "in intervals of polling"
+    assert max(polled) <= 2.0, "without a stream it is the next poll"
+    assert median(pushed) * 2 < median(polled)
+
+
+async def test_a_cancel_is_confirmed_when_the_stream_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path, 100, only="roxom", alone=True) as at:
+        slot, venue = slot_of(at, "roxom"), at.cluster.named("roxom")
+        at.desk.watch()
+        await at.until(lambda: feed_state(at, "roxom") is FeedState.LIVE)
+        [order, *_] = slot.book.orders()
+        ended: list[float] = []
+        venue.book.watchers.append(
+            lambda one: ended.append(at.clock.monotonic()) if not one.state.live else None
+        )
+        kill = at.desk.plan_kill(
+            Scope(keys=frozenset({order.key}), raw={}), deadline=60.0, by_id=True, known=[order]
+        )
+        task = at.desk.start(kill, {})
+        await at.until(lambda: any(track.stage.settled for track in kill.tracks()))
+        assert at.clock.monotonic() - ended[0] < 0.5
+        await at.finish(task)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_a_stream_that_freezes_is_silent_in_time_and_the_orders_stay_right(
+    name: str, tmp_path: Path
+) -> None:
+    async with stage(tmp_path, 100, only=name, alone=True) as at:
+        slot, venue = slot_of(at, name), at.cluster.named(name)
+        at.desk.watch()
+        await at.until(lambda: feed_state(at, name) is FeedState.LIVE)
+        await wait(at, 2.0)
+        freeze(venue)
+        began = at.clock.monotonic()
+        churn(venue, random.Random(1))
+        await at.until(lambda: feed_state(at, name) is FeedState.SILENT, virtual=6.0)
+        assert at.clock.monotonic() - began <= 5.2
+        churn(venue, random.Random(2))
+        await at.until(lambda: agrees(slot, venue), virtual=8.0)
+
+
+def freeze(venue: PracticeVenue) -> None:
+    """Let the stream say nothing any more; where lists travel over sockets too, those go on."""
+    if isinstance(venue, B2Trader):
+        _, feed = venue.feed.hub.connections
+        feed.freeze()
+    else:
+        venue.faults.add("stream_freezes")
+
+
+def churn(venue: PracticeVenue, draw: random.Random) -> None:
+    """One end of each sort, a part fill and a newcomer, among the orders of a day: those are listed often."""
+    young = venue.clock.wall() - 86_400.0
+    resting = [
+        one
+        for one in venue.book.live()
+        if one.state is State.RESTING and one.family == "order" and not one.filled and one.created > young
+    ]
+    draw.shuffle(resting)
+    venue.book.add(venue.newcomer())
+    for order, act in zip(resting, ("cancel", "fill", "part"), strict=False):
+        if act == "cancel":
+            venue.book.change(order, State.CANCELLED)
+        elif act == "fill":
+            venue.book.fill(order)
+        else:
+            venue.book.fill(order, (order.quantity / 2).quantize(order.quantity))
+
+
+async def test_servers_that_are_killed_ten_times_leave_the_book_equal_to_the_truth(tmp_path: Path) -> None:
+    async with stage(tmp_path, 120) as at:
+        at.desk.watch()
+        await at.until(lambda: all(feed_state(at, name) is FeedState.LIVE for name in ALL_STREAMS))
+        draw = random.Random(3)
+        for _ in range(10):
+            for venue in at.cluster.venues:
+                churn(venue, draw)
+                await venue.server.stop(keep_port=True)
+                churn(venue, draw)
+            await wait(at, 0.2)
+            for venue in at.cluster.venues:
+                await venue.server.start()
+                churn(venue, draw)
+            await wait(at, draw.uniform(0.2, 2.0))
+        await at.until(
+            lambda: all(
+                agrees(slot_of(at, venue.name), venue) and slot_of(at, venue.name).state.value == "live"
+                for venue in at.cluster.venues
+            ),
+            real=60.0,
+        )
+        await at.until(lambda: all(feed_state(at, name) is FeedState.LIVE for name in ALL_STREAMS), real=60.0)
+        assert all(slot_of(at, name).feed.connections >= 2 for name in ALL_STREAMS)
+        for venue in at.cluster.venues:
+            churn(venue, draw)
+        await at.until(lambda: all(agrees(slot_of(at, one.name), one) for one in at.cluster.venues))
+
+
+# ------------------------------------------------------------------ a hundred events a second
+
+
+class Soak:
+    """Three venues, each of which places and ends orders all the time, in real time."""
+
+    def __init__(self, desk: Desk, cluster: Cluster) -> None:
+        self.desk = desk
+        self.cluster = cluster
+        self.events = 0
+        self._fresh: dict[str, list[SimOrder]] = {one.name: [] for one in cluster.venues}
+
+    async def run(self, seconds: float, rate: float) -> None:
+        """So many events a second, spread over the venues; what has ended is forgotten by the venues."""
+        until, begun, target = time.monotonic() + seconds, time.monotonic(), self.events
+        first = self.events
+        while time.monotonic() < until:
+            target = first + int((time.monotonic() - begun) * rate)
+            while self.events < target:
+                self._event(self.cluster.venues[self.events % len(self.cluster.venues)])
+            await asyncio.sleep(0.02)
+
+    def _event(self, venue: PracticeVenue) -> None:
+        self.events += 1
+        fresh = self._fresh[venue.name]
+        if len(fresh) < 20:
+            order = venue.newcomer()
+            if order.id not in venue.book.orders:
+                venue.book.add(order)
+            fresh.append(order)
+            return
+        order = fresh.pop(0)
+        venue.book.change(order, State.CANCELLED)
+        del venue.book.orders[order.id]
+
+    def settled(self) -> bool:
+        """Whether every book is the truth."""
+        return all(agrees(self.desk.slots[VenueName(one.name)], one) for one in self.cluster.venues)
+
+
+def ours() -> int:
+    """Bytes that desk and adapters hold."""
+    kept = [tracemalloc.Filter(True, f"*/cancel_tui/{room}/*") for room in ("desk", "venues")]
+    return sum(one.size for one in tracemalloc.take_snapshot().filter_traces(kept).statistics("filename"))
+
+
+async def soak(folder: Path, seconds: float, rate: float) -> list[int]:
+    """Bytes held after each tenth of the time."""
+    cluster = Cluster(30, clock=SystemClock())
+    cluster.venues = [cluster.named(name) for name in STREAMS]
+    await cluster.start()
+    settings = parse_settings(cluster.configuration(), folder / "c.toml")
+    desk = Desk(settings, SystemClock(), folder / "data", practice_credentials)
+    await desk.open()
+    tracemalloc.start()
+    held: list[int] = []
+    try:
+        desk.watch()
+        going = Soak(desk, cluster)
+        for _ in range(10):
+            await going.run(seconds / 10, rate)
+            for slot in desk.slots.values():
+                assert len(slot.book.told) <= MOST_TOLD
+                assert len(slot.book.live()) < 200
+            held.append(ours())
+        assert going.events >= seconds * rate * 0.8
+        limit = time.monotonic() + 20.0
+        while not going.settled():
+            assert time.monotonic() < limit, "the books are not the truth in the end"
+            await asyncio.sleep(0.1)
+        assert all(slot.feed.messages > 0 for slot in desk.slots.values())
+        return held
+    finally:
+        tracemalloc.stop()
+        await desk.close()
+        await cluster.stop()
+
+
+async def test_a_hundred_events_a_second_leave_the_books_right(tmp_path: Path) -> None:
+    await soak(tmp_path, 2.0, 100.0)
+
+
+@pytest.mark.long
+async def test_memory_is_flat_under_a_hundred_events_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Flat from the moment on when everything that is remembered for a while is full.
+    monkeypatch.setattr("cancel_tui.desk.book.MOST_TOLD", 300)
+    monkeypatch.setattr("cancel_tui.desk.changes.MOST", 500)
+    held = await soak(tmp_path, SOAK_SECONDS, 100.0)
+    early, late = median(held[2:5]), median(held[7:])
+    print(f"soak of {SOAK_SECONDS:g} s: {[round(one / 1024) for one in held]} KiB")
+    assert late < early * 1.15, held
