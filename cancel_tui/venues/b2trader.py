@@ -302,6 +302,7 @@ class B2Trader(HttpVenue):
 
     async def listen(self, port: Port, tell: Tell) -> Failure:
         """Keep a subscription of each account open, beside the lists, which subscribe afresh."""
+        self._feed.pulse.begin()
         parts = await self.parts(port)
         return await self._feed.listen(port, tell) if isinstance(parts, Answered) else parts
 

@@ -104,9 +104,6 @@ class Events:
         event = frame.get("data")
         row = event if isinstance(event, dict) else frame
         named = {_NAMES.get(name, name): value for name, value in row.items()}
-        if frame is row and "orderType" not in row:
-            # The event's own `type` says that it is about an order, not which sort of order.
-            named.pop("type", None)
         order = order_of(self._venue, named)
         if order is None:
             return REREAD

@@ -198,8 +198,8 @@ class Floor:
             await self.turn()
 
 
-async def floor() -> Floor:
-    clock, venue, feed = ManualClock(0.0), Script(), Feed()
+async def floor(rhythm: float = 1.5) -> Floor:
+    clock, venue, feed = ManualClock(0.0), Script(rhythm), Feed()
     looks: list[float] = []
     heard: list[Order] = []
 
@@ -280,8 +280,7 @@ async def test_a_stream_that_freezes_is_stale_within_five_seconds_and_is_opened_
 
 
 async def test_a_rhythm_that_shows_itself_late_counts_from_then_on() -> None:
-    at = await floor()
-    at.venue.rhythm = 30.0
+    at = await floor(rhythm=30.0)
     at.venue.tells[0](Heard(ready=True))
     await at.later(2.0, beats=True)
     at.venue.rhythm = 1.5

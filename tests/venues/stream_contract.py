@@ -25,6 +25,7 @@ from cancel_tui.practice.venue import Plan, PracticeVenue
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.venues.base import PartList, Venue
+from cancel_tui.venues.dialogue import PATIENCE
 from cancel_tui.venues.feed import Heard, Listens
 from cancel_tui.venues.outcome import Answered, Failure, Unanswered, Unauthorised, describe
 from cancel_tui.venues.registry import make_venue
@@ -110,7 +111,8 @@ class StreamContract(Generic[P]):
 
     tells_ends: ClassVar[bool] = True
     """Whether the end of an order is told, or only that a list is worth reading."""
-    kinds_of_credentials: ClassVar[int] = 1
+    patience: ClassVar[float] = PATIENCE
+    """Seconds for a subscription to stand."""
 
     @abstractmethod
     def make_server(self, clock: ManualClock, plan: Plan) -> P:
@@ -285,8 +287,16 @@ class StreamContract(Generic[P]):
             at.begin()
             failure = await at.ended()
             assert not isinstance(failure, Unauthorised)
+            assert at.listens.rhythm > 2.0, "nothing is known of a connection that was never there"
             await at.server.server.start()
             await at.ready()
+
+    async def test_a_subscription_that_is_never_answered_is_given_up(self) -> None:
+        async with self.listening("stream_mute") as at:
+            at.begin()
+            began = at.clock.monotonic()
+            assert isinstance(await at.ended(), Unanswered)
+            assert self.patience <= at.clock.monotonic() - began < self.patience + 5.0
 
     async def test_who_stops_listening_leaves_no_connection_behind(self) -> None:
         async with self.listening() as at:

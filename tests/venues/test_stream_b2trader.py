@@ -23,6 +23,7 @@ from tests.venues.stream_contract import Listening, StreamContract
 from tests.venues.support_b2trader import stream_order
 from tests.venues.test_stream_p99 import json_values
 
+EXCHANGE = "POST /frontoffice/api/v4/access-token"
 ONE, TWO = AccountId("one"), AccountId("two")
 
 
@@ -30,6 +31,7 @@ class TestB2TraderStream(StreamContract[B2Trader]):
     """The inherited contract, and what only this venue has."""
 
     tells_ends: ClassVar[bool] = False
+    patience: ClassVar[float] = FIRST_SECONDS
 
     def make_server(self, clock: ManualClock, plan: Plan) -> B2Trader:
         server = B2Trader(clock, plan)
@@ -127,11 +129,39 @@ class TestB2TraderStream(StreamContract[B2Trader]):
             at.told.clear()
             await at.ready()
 
-    async def test_tokens_that_are_refused_for_ever_are_not_exchanged_in_a_loop(self) -> None:
+    async def test_a_subscription_that_fails_is_tried_again_with_another_token(self) -> None:
+        async with self.listening() as at:
+            await at.ready()
+            before = at.server.seen.count(EXCHANGE)
+            at.server.faults.add("once:stream_error")
+            self.drop(at.server)
+            await at.ended()
+            at.begin()
+            assert isinstance(await at.ended(), Unanswered)
+            assert at.server.seen.count(EXCHANGE) == before + 1
+
+    async def test_an_account_that_appears_later_is_listened_to_as_well(self) -> None:
+        async with self.listening() as at:
+            late = at.server.accounts.pop()
+            await at.ready()
+            at.server.accounts.append(late)
+            await at.listed()
+            await at.until(
+                lambda: (
+                    late.id
+                    in {stream.arguments[0] for stream in at.server.feed.hub.connections[0].streams.values()}
+                )
+            )
+
+    async def test_tokens_that_are_refused_for_ever_are_not_exchanged_in_a_loop(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Calls over REST go on proving the tokens good, so that the exchange itself would have no end.
+        monkeypatch.setattr("cancel_tui.venues.b2trader_token.PATIENCE_SECONDS", 0.0)
         async with self.listening("upgrade_403") as at:
             at.begin()
             assert isinstance(await at.ended(), Unauthorised)
-            assert at.server.seen.count("POST /frontoffice/api/v4/access-token") <= 3
+            assert at.server.seen.count(EXCHANGE) <= 3
 
     @pytest.mark.parametrize("fault", ["stream_error", "stream_end", "stream_close", "stream_drop"])
     async def test_a_subscription_that_ends_ends_the_connection(self, fault: str) -> None:
