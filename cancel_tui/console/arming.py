@@ -111,6 +111,7 @@ MOST = 3
 def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width: int, rows: int) -> Text:
     """The gravest warnings first, whole ones only: at most `MOST`, and as many as so many rows hold."""
     told = [
+        *_off(ledger, scope),
         *_troubles(ledger, scope),
         *_untouched(found),
         *_protective(found),
@@ -131,6 +132,11 @@ def warnings(ledger: Ledger, scope: Scope, found: Sequence[VenuePreview], width:
 
 def _slots(ledger: Ledger, scope: Scope) -> list[Slot]:
     return [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
+
+
+def _off(ledger: Ledger, scope: Scope) -> list[str]:
+    names = [name for name in ledger.desk.off if scope.venue_in(name)]
+    return [f"OFF: {', '.join(names)}: switched off for this run, its orders STAY"] if names else []
 
 
 def _troubles(ledger: Ledger, scope: Scope) -> list[str]:

@@ -154,7 +154,7 @@ async def fuzz(folder: Path, seed: int, count: int) -> Judge:
 async def test_random_keys_crash_nothing_fire_nothing_and_cancel_nothing_unseen(
     tmp_path: Path, seed: int
 ) -> None:
-    judge = await fuzz(tmp_path, seed, 300)
+    judge = await fuzz(tmp_path, seed, 500)
     assert judge.cancelled > 0
 
 
