@@ -93,7 +93,7 @@ SENT: Maker = partial(Badge, "SENT", "\N{BLACK RIGHTWARDS ARROWHEAD}", ">", "sen
 PENDING: Maker = partial(Badge, "PENDING", "\N{CIRCLE WITH UPPER RIGHT QUADRANT BLACK}", "~", "pending")
 UNKNOWN: Maker = partial(Badge, "UNKNOWN", "?", "?", "unknown")
 REFUSED: Maker = partial(Badge, "REFUSED", "\N{HEAVY MULTIPLICATION X}", "x", "refused")
-HALTED: Maker = partial(Badge, "HALTED", "\N{DOUBLE VERTICAL BAR}", "!", "halted", alarm_after=ALARM_AFTER)
+HALTED: Maker = partial(Badge, "HALTED", "\N{DOUBLE VERTICAL LINE}", "!", "halted", alarm_after=ALARM_AFTER)
 CANCELED: Maker = partial(Badge, "canceled", "\N{HEAVY CHECK MARK}", "v", "canceled")
 FILLED: Maker = partial(Badge, "FILLED", "\N{BLACK SQUARE}", "#", "filled")
 EXPIRED: Maker = partial(Badge, "expired", "\N{WHITE DIAMOND}", "=", "expired")

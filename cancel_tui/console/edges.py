@@ -64,5 +64,6 @@ def dressed(
         spare = cell_len(added.plain) + cell_len(text.plain) - width
         size = max(2, end - start - max(0, spare))
         fill = fill_of(mode, ascii_only) * (size - 2) if size >= _GAP else " " * (size - 2)
-        text = Text.assemble(text[:start], " ", (fill, "dim"), " ", text[end:])
+        # The cells beside the pattern stay as they are: one may belong to the mark.
+        text = Text.assemble(text[: start + 1], (fill, "dim"), text[end - 1 :])
     return Text.assemble(added, text) if added.plain else text

@@ -23,7 +23,11 @@ from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, VenueName, iso, plain
 from cancel_tui.text import literal
 
-MODES = {"PRACTICE": "bold black on cyan", "TEST": "bold black on magenta", "LIVE": "bold black on white"}
+MODES = {
+    "PRACTICE": "bold black on cyan",
+    "TEST": "bold black on magenta",
+    "LIVE": "bold #000000 on #ffffff",
+}
 """Practice, test and live cannot be confused: another word, another ground."""
 GOOD, DOUBT, BUSY = "#63b97f", "bold #e2b04a", "#4f9dde"
 """Proven, doubtful, under way."""

@@ -22,13 +22,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.pilot import Pilot
 
-from cancel_tui.console import shots
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.columns import Column
 from cancel_tui.console.guard import SAME_READ
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
-from cancel_tui.console.shots import PictureClock, Scene, calm, desk_of, until
+from cancel_tui.console.stage import PictureClock, Scene, app_of, calm, desk_of, until
 
 FOLDER = Path(__file__).with_name("snapshots")
 SIZES = ((80, 24), (140, 45))
@@ -118,7 +117,7 @@ class Tour:
 
     def __init__(self, pilot: Pilot[int], note: Callable[[str], Awaitable[None]]) -> None:
         self.pilot = pilot
-        self.app = shots._app(pilot)
+        self.app = app_of(pilot)
         self.note = note
 
     async def press(self, *keys: str) -> None:

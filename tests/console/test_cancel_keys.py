@@ -8,6 +8,7 @@ import pytest
 
 from cancel_tui.cancels import Ending
 from cancel_tui.console.screens.confirm import ConfirmScreen
+from cancel_tui.console.screens.main import MainScreen
 from tests.console.ground import NARROW, WIDE, ground
 
 
@@ -128,6 +129,16 @@ async def test_letters_in_the_filter_are_text(tmp_path: Path) -> None:
         await here.press("escape")
         assert here.filter.value == ""
         assert here.grid.has_focus
+
+
+async def test_enter_ends_the_filter_and_is_no_key_of_the_grid(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("slash", "p", "9", "9", "enter")
+        assert here.grid.has_focus
+        here.app.look()
+        assert here.line("banner") == ""
+        await here.press("down", "slash", "enter")
+        assert isinstance(here.app.screen, MainScreen)
 
 
 async def test_read_only_cancels_nothing(tmp_path: Path) -> None:

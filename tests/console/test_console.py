@@ -238,7 +238,7 @@ class TestLeaving:
             await here.until(lambda: here.ledger_flying() > 0)
             await here.press("ctrl+q")
             assert here.app.return_value is None
-            assert "cancels in flight" in here.line("banner")
+            await here.until(lambda: "cancels in flight" in here.line("banner"))
             await here.until(lambda: here.app.return_value is not None)
             assert here.desk.kills[0].finished_wall is not None
             assert key is not None

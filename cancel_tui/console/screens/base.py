@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.css.types import EdgeType
 from textual.screen import Screen
 
 from cancel_tui.console import edges, lines
@@ -109,13 +108,13 @@ class DeskScreen(Screen[None]):
         told = edges.rule(mode, width, read_only=app.read_only, ascii_only=app.ascii_only)
         for one in ("practice", "test", "live"):
             self.set_class(one == mode.lower(), one)
-        kind: EdgeType = "heavy" if mode == "LIVE" and not app.ascii_only else "blank"
         for part in self.children:
             (top, colour), _, (bottom, _), _ = part.styles.border
-            if top not in ("", kind):
-                part.styles.border_top = (kind, colour)
-            if bottom not in ("", kind):
-                part.styles.border_bottom = (kind, colour)
+            # The rule itself is the line; what stands at its ends would only be another pattern.
+            if top not in ("", "blank"):
+                part.styles.border_top = ("blank", colour)
+            if bottom not in ("", "blank"):
+                part.styles.border_bottom = ("blank", colour)
             # A title that is set again is drawn again, and the whole part with it.
             if top and str(part.border_title) != told:
                 part.border_title = told

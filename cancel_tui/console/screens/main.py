@@ -262,6 +262,8 @@ class MainScreen(DeskScreen):
         if not field.has_focus:
             super().on_key(event)
             return
+        # Else the toolkit would hand the key to the handler of the class below as well.
+        event.prevent_default()
         if event.key in ("escape", "enter"):
             event.stop()
             if event.key == "escape":
