@@ -7,9 +7,15 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
-    from cancel_tui.cli.main import run
+    try:
+        from cancel_tui.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # While the program is still being loaded: nothing was sent.
+        sys.stderr.write("cancel-tui: interrupted\n")
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

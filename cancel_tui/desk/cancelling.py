@@ -265,7 +265,8 @@ class Cancelling(KillState):
             if track.stage is Stage.WANTED and not isinstance(outcome, NotSent):
                 track.sighted = False
         if not isinstance(outcome, Answered):
-            native.wanted = native.attempts < NATIVE_TRIES and not definite(outcome)
+            # Without a list there is no order to cancel one by one: then it is all that can be done.
+            native.wanted = not definite(outcome) and (native.attempts < NATIVE_TRIES or not self.whole)
             tries = native.unsent or native.attempts
             native.next_try = now + jitter(pause(outcome, tries), self.venue, tries)
         self.learn_spelling(())

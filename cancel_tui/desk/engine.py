@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
-from cancel_tui.cancels import Event, Stage
+from cancel_tui.cancels import Ending, Event, Stage
 from cancel_tui.desk.actions import (
     FINAL,
     Action,
@@ -185,6 +185,15 @@ class Engine(Listing):
         return said.most_common(1)[0][0] if said else None
 
     @property
+    def doubt(self) -> str:
+        """What is missing for a flat, where no failure says it."""
+        if live := sum(one.outcome is Ending.OPEN and bool(one.attempts) for one in self.tracks.values()):
+            return f"{live} still listed although their cancels were answered"
+        if not self.passes:
+            return "no list has been answered yet: it waits for its budget, or for the venue"
+        return "two complete lists without an order in scope were not read in time"
+
+    @property
     def ghosts(self) -> int:
         """Orders that are over, by the venue's word, and that its lists show all the same."""
         return sum(bool(one.ghost_sightings) and one.stage.settled for one in self.tracks.values())
@@ -268,11 +277,18 @@ class Engine(Listing):
             self._closed_at = now
             for track in self.tracks.values():
                 track.next_read = min(track.next_read, now)
-        if now >= max(self._final_begun, self.deadline) + FINAL:
+        if now >= max(self._final_begun, self.deadline) + FINAL or self.hopeless(now):
             return True
         listed = self._final_listed or not self._lists_needed
         readable = self.capabilities.read_order or self.capabilities.closed_page
         return listed and not self.flying and not (readable and self._ends_readable)
+
+    def hopeless(self, now: float) -> bool:
+        """Past the deadline: whether the last list cannot even leave within the time that is left."""
+        if self._final_begun is None or self.cancelling or not self._listing or not self._lists_needed:
+            return False
+        ready = self.ready(CallClass.LIST, now)
+        return max(self._final_begun, self.deadline) + FINAL < ready < inf
 
     @property
     def verdict(self) -> Verdict:

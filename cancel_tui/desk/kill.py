@@ -283,7 +283,7 @@ INCOMPLETE = "the newest list is not complete: more may be live"
 
 def _trouble(engine: Engine) -> str | None:
     """What a venue that is not flat has to say."""
-    said = engine.error or engine.complaint
+    said = engine.error or engine.complaint or engine.doubt
     if engine.aim.by_id or engine.whole:
         return said
     return f"{INCOMPLETE}; {said}" if said else INCOMPLETE

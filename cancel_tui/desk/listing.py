@@ -15,7 +15,7 @@ from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.scope import Match
 from cancel_tui.venues.base import Part, PartList, Parts
-from cancel_tui.venues.outcome import Answered, Failure, Outcome
+from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Throttled
 
 
 class Listing(Endings):
@@ -104,7 +104,11 @@ class Listing(Endings):
         whole = failed is None and wanted <= {name for name, one in readings.items() if one.complete}
         self.whole = whole
         self.unreadable = unreadable if whole else {**self.unreadable, **unreadable}
-        if failure is None:
+        unread = [failure] if failure is not None else [one for _, one in outcomes.values()]
+        if unread and all(isinstance(one, Throttled | NotSent) for one in unread):
+            # Nothing was read, so nothing speaks against what was read before: the same list is asked again.
+            empty = False
+        elif failure is None:
             empty = self.proof.absorb(self.parts, begun, readings, self.last_cancel)
         else:
             empty = False

@@ -43,7 +43,6 @@ class Pace:
         self._strikes = 0
         self._rate: float | None = None
         self._last = -inf
-        self._good = 0
         self._random = rng or random.Random()
 
     def remember(self, taken: float) -> None:
@@ -104,26 +103,25 @@ class Pace:
     def throttled(self, now: float, retry_after: float | None) -> float:
         """The venue said 429: wait as it says, else 1, 2, 4 … 30 s with jitter. Returns until when.
 
-        Without a documented budget the rate is halved and grows again with success. Many requests that
-        were in flight together and come back throttled together are one lesson, not many.
+        Without a documented budget the rate falls by a third and grows by a tenth with every success, so that
+        it settles where about every fifth request is refused. Many requests that were in flight together and
+        come back throttled together are one lesson, not many.
         """
         if now >= self._blocked_until:
             self._strikes += 1
             if self.budget is None:
                 recent = sum(one.taken > now - 1.0 for one in self._tickets)
-                self._rate = max(0.5, (self._rate or max(1, recent)) / 2)
+                self._rate = max(0.5, (self._rate or max(1, recent)) * 2 / 3)
         doubled = min(_LONGEST_BACKOFF, 2.0 ** min(max(self._strikes - 1, 0), _MOST_DOUBLINGS))
         wait = doubled * self._random.uniform(0.8, 1.2) if retry_after is None else retry_after
         self._blocked_until = max(self._blocked_until, now + max(wait, _SHORTEST_BACKOFF))
-        self._good = 0
         return self._blocked_until
 
     def succeeded(self) -> None:
         """A request was carried out: forgive earlier throttling step by step."""
         self._strikes = 0
-        self._good += 1
-        if self._rate is not None and self._good % 5 == 0:
-            self._rate *= 1.5
+        if self._rate is not None:
+            self._rate *= 1.1
             if self._rate > 200:
                 self._rate = None
 

@@ -32,6 +32,13 @@ _LONGEST = 13.0
 """Seconds past the deadline after which nothing but a cancel in flight is waited for."""
 
 
+def _cut_off(port: LanePort) -> NotSent | Unanswered:
+    """What is known of a cancel whose kill is ended before its answer."""
+    if port.begun is None:
+        return NotSent("the kill was ended before it left")
+    return Unanswered("the kill was ended before its answer")
+
+
 class VenueRun:
     """One venue's runner: does what the engine says, tells it what came of it."""
 
@@ -69,6 +76,20 @@ class VenueRun:
     async def run(self) -> None:
         """Drive the engine until it is done and everything that was started has come back."""
         self.over = False
+        try:
+            await self._drive()
+        except asyncio.CancelledError:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.trail.scan()
+            raise
+        self.trail.scan()
+        self.trail.describe()
+        self.over = True
+        self.changed()
+
+    async def _drive(self) -> None:
         while True:
             now = self._clock.monotonic()
             for action in self.engine.next(now):
@@ -82,10 +103,6 @@ class VenueRun:
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
-        self.trail.scan()
-        self.trail.describe()
-        self.over = True
-        self.changed()
 
     def hear(self, order: Order) -> None:
         """A push stream says something of an order: look at once."""
@@ -141,7 +158,8 @@ class VenueRun:
         """Whether what is in flight is not worth waiting for: reads after the proof, anything long after."""
         if self.engine.flat and self.engine.reading_only:
             return not self._beside or now > self.engine.deadline
-        return now > self.engine.deadline + _LONGEST and not self.engine.cancelling
+        late = now > self.engine.deadline + _LONGEST or self.engine.hopeless(now)
+        return late and not self.engine.cancelling
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -182,13 +200,20 @@ class VenueRun:
     async def _do(self, action: Action) -> None:
         if isinstance(action, SendNative):
             port = self._port(cancels=True, symbol=action.symbol)
-            native = await self._safe(self.venue.cancel_all(action.symbol, port))
+            try:
+                native = await self._safe(self.venue.cancel_all(action.symbol, port))
+            except asyncio.CancelledError:
+                self.engine.took_native(action.symbol, _cut_off(port), *self._now())
+                raise
             self.engine.took_native(action.symbol, native, *self._now())
             self.trail.native(action.symbol, native, port.numbers)
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
             try:
                 single = await self._safe(self.venue.cancel(action.key, port))
+            except asyncio.CancelledError:
+                self.engine.took_cancel(action.key, _cut_off(port), *self._now())
+                raise
             finally:
                 self._flying.discard(action.key)
             self.engine.took_cancel(action.key, single, *self._now())

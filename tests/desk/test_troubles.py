@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import STALE_AFTER, VenueState
-from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
+from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, Side, VenueName
+from cancel_tui.practice.http import Response
 from cancel_tui.practice.market import SimOrder
 from cancel_tui.scope import Scope
+from cancel_tui.venues.base import CallClass
 from tests.desk.drive import Stage
 from tests.desk.drive import stage as on
 
@@ -222,3 +225,69 @@ async def test_a_list_older_than_its_venues_rhythm_and_five_seconds_is_stale(tmp
         assert slot.state_at(last) is VenueState.LIVE
         assert slot.state_at(last + 0.1) is VenueState.STALE
         assert STALE_AFTER <= 5.0
+
+
+async def test_a_cancel_all_is_tried_on_while_no_list_can_be_read(tmp_path: Path) -> None:
+    async with on(tmp_path, 20, only="p99", alone=True) as at:
+        venue = at.cluster.named("p99")
+        venue.faults |= {"http500@list", "engine_restarting"}
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=90.0)
+        task = at.desk.start(kill, {})
+        begun = at.clock.monotonic()
+        await at.until(lambda: at.clock.monotonic() - begun > 40.0)
+        venue.faults.discard("engine_restarting")
+        await at.until(lambda: not at.cluster.live()["p99"], virtual=30.0)
+        venue.faults.clear()
+        await at.finish(task)
+        assert kill.verdict is Verdict.FLAT
+
+
+async def test_lists_that_are_throttled_now_and_then_do_not_put_off_a_flat_for_ever(tmp_path: Path) -> None:
+    async with on(tmp_path, 20, only="p99", alone=True) as at:
+        venue = at.cluster.named("p99")
+        flips = {"count": 0}
+        answer = venue.answer
+
+        async def odd(request: Any) -> Any:
+            if request.method == "GET" and request.path.endswith("/orders"):
+                flips["count"] += 1
+                if flips["count"] % 3 == 0:
+                    return Response(429, b"{}", (("retry-after", "1"),))
+            return await answer(request)
+
+        venue.answer = odd  # type: ignore[method-assign]
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=60.0)
+        await at.finish(at.desk.start(kill, {}))
+        assert kill.verdict is Verdict.FLAT
+
+
+async def test_past_the_deadline_nobody_waits_for_a_budget_that_cannot_come(tmp_path: Path) -> None:
+    extra = 'limits = { list = "1/600" }\n'
+    async with on(tmp_path, 20, only="p99", alone=True, extra=extra) as at:
+        lane = at.desk.slots[VenueName("p99")].lane
+        assert lane is not None
+        lane.settle(CallClass.LIST, await lane.admit(CallClass.LIST, Urgency.KILL))
+        kill = at.desk.plan_kill(Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]}), deadline=8.0)
+        begun = at.clock.monotonic()
+        await at.finish(at.desk.start(kill, {}))
+        assert at.clock.monotonic() - begun < 10.0
+        assert kill.verdict is Verdict.UNVERIFIED
+        assert "no list has been answered yet" in str(kill.results()[0].error)
+
+
+async def test_a_kill_that_is_cut_off_tells_which_cancels_had_left(tmp_path: Path) -> None:
+    async with on(tmp_path, 100, only="p99", alone=True, extra="timeout_seconds = 4\n") as at:
+        venue = at.cluster.named("p99")
+        venue.faults.add("hang@cancel")
+        kill = at.desk.plan_kill(Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]}), deadline=3000.0)
+        task = at.desk.start(kill, {})
+
+        def left() -> int:
+            return sum(one.startswith("DELETE") for one in venue.seen)
+
+        await at.until(lambda: left() >= 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        asked = [one for one in kill.tracks() if one.requested_wall is not None]
+        assert len(asked) == left() == kill.results()[0].requests["cancel"]
+        assert {one.outcome for one in asked} == {Ending.UNKNOWN}
