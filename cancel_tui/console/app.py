@@ -127,6 +127,7 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
     def on_mount(self) -> None:
         """Paint first; the venues fill in as they answer."""
         self.set_class(self.ascii_only, "ascii")
+        self.count_colours()
         if not self.is_headless:
             staying.never_suspend(self.tell)
         self.desk.watch()

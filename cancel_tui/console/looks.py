@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import App
 from textual.filter import LineFilter, Monochrome, NoColor
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from cancel_tui.console.theme import HOUSE, LOOKS, MONO, Look, next_look
 from cancel_tui.settings import SettingsError
+
+
+class WholeBar(ScrollBarRender):
+    """A scroll bar of whole cells: half ones are no ASCII, and without colour they look like a stray sign."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "]
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "]
+
+
+ScrollBar.renderer = WholeBar
 
 
 class LooksApp(App[int], inherit_bindings=False):
@@ -32,6 +44,11 @@ class LooksApp(App[int], inherit_bindings=False):
                 f"[console] theme: there is no {name!r}; there are {', '.join(LOOKS)}, and {others}"
             )
         self.wear(name)
+
+    def count_colours(self) -> None:
+        """On a terminal of 16 colours the tint of the cursor's line would be none: it is reversed there."""
+        few = self.console.color_system in ("standard", "windows")
+        self.set_class(few and not self.is_headless, "sixteen")
 
     def wear(self, name: str) -> None:
         """Take a theme for this run."""

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from cancel_tui.console import badges, lines
+from cancel_tui.console.commands import Keymap, Where
 from cancel_tui.console.edges import READ_ONLY, fill_of
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
@@ -128,7 +129,9 @@ async def test_alarm_doubt_and_quiet_differ_in_every_theme_on_sixteen_colours(
     tmp_path: Path, theme: str
 ) -> None:
     async with ground(tmp_path, console=f'theme = "{theme}"') as here:
+        here.app.set_class(True, "sixteen")
         await here.press("down")
+        await here.pilot.pause()
         painter = here.grid._painter
         for cursor in (False, True):
             looks = {role: _sixteen(painter._style(role, cursor)) for role in badges.ROLES}
@@ -138,7 +141,7 @@ async def test_alarm_doubt_and_quiet_differ_in_every_theme_on_sixteen_colours(
             assert looks["alarm"] not in {look for role, look in looks.items() if role != "alarm"}
             assert quiet != looks["unknown"] != looks["alarm"]
         line, cursor_line = _sixteen(painter._style("text", False)), _sixteen(painter._style("text", True))
-        assert line != cursor_line, "the cursor is seen"
+        assert (line[-1], cursor_line[-1]) == (False, True), "the cursor's line is seen"
 
 
 def test_in_mono_every_state_differs_in_word_and_shape_and_attention_in_attribute() -> None:
@@ -167,3 +170,19 @@ async def test_armed_read_only_shows_why_instead_of_the_word(tmp_path: Path) -> 
         await here.arm()
         assert isinstance(here.app.screen, ArmScreen)
         assert "started with --read-only" in here.line("word")
+
+
+@pytest.mark.parametrize("where", [Where.GRID, Where.BOARD])
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_no_footer_leaves_the_kill_out(where: Where, width: int) -> None:
+    told = lines.hints(Keymap({}).hints(where), width).plain
+    assert "^K KILL" in told
+    assert len(told) <= width
+
+
+@pytest.mark.parametrize("key", ["x", "X", "R"])
+async def test_with_read_only_a_key_that_cancels_says_why_it_does_nothing(tmp_path: Path, key: str) -> None:
+    async with ground(tmp_path, read_only=True) as here:
+        await here.press("down", "space", key)
+        await here.until(lambda: "READ-ONLY" in here.line("banner") or "no kill" in here.line("banner"))
+        assert here.desk.kills == []
