@@ -14,6 +14,7 @@ from cancel_tui.console.commands import Keymap, Where
 from cancel_tui.console.edges import READ_ONLY, fill_of
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
+from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.theme import LOOKS
 from tests.console.ground import NARROW, WIDE, Ground, ground
 
@@ -186,3 +187,17 @@ async def test_with_read_only_a_key_that_cancels_says_why_it_does_nothing(tmp_pa
         await here.press("down", "space", key)
         await here.until(lambda: "READ-ONLY" in here.line("banner") or "no kill" in here.line("banner"))
         assert here.desk.kills == []
+
+
+async def test_a_screen_that_is_being_taken_away_draws_nothing_and_breaks_nothing(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("question_mark")
+        screen = here.app.screen
+        assert isinstance(screen, DeskScreen)
+        await screen.query("#footer").remove()
+        screen.tick()
+        here.app.look()
+        await here.press("escape")
+        assert not isinstance(here.app.screen, HelpScreen)
+        await here.app._main.query("#grid").remove()
+        here.app.look()

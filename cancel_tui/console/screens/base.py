@@ -83,8 +83,15 @@ class DeskScreen(Screen[None]):
         """Whether the terminal is too small for the screen."""
         return self.size.width < FLOOR[0] or self.size.height < FLOOR[1]
 
+    @property
+    def whole(self) -> bool:
+        """Whether its parts are there: one that is being taken away loses them before it ends."""
+        return not self._pruning and len(self.query("#cramped, #footer")) == 2
+
     def tick(self) -> None:
         """Something at the desk changed, or time has passed; at most 20 times a second."""
+        if not self.whole:
+            return
         self.set_class(self.cramped, "cramped")
         app = self.console_app
         keys = app.keymap.keys["acknowledge"] if BY_ID["acknowledge"].at(self.WHERE) else ()
