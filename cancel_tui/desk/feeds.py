@@ -25,7 +25,7 @@ GRACE = 3.4
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a stream has been silent for too long."""
 DEBOUNCE = 0.3
-"""Seconds within which messages lead to one look together."""
+"""Seconds between two looks that messages lead to."""
 STEADY = 30.0
 """Seconds after which a connection has held long enough for its next loss to count as the first."""
 REFUSED_PAUSE = 60.0
@@ -153,11 +153,13 @@ class Keeper:
 
     async def _looks(self) -> None:
         """Read the lists soon after something was heard; the first look of a connection makes it live."""
+        looked = -inf
         while True:
             await self._due.wait()
-            await self._clock.sleep(DEBOUNCE if self._feed.state is FeedState.LIVE else 0.0)
+            # The first message leads to a look at once; those that follow closely wait for the next one.
+            await self._clock.sleep(max(0.0, looked + DEBOUNCE - self._clock.monotonic()))
             self._due.clear()
-            began = self._ready_at
+            began, looked = self._ready_at, self._clock.monotonic()
             await self._look()
             if began is not None and began == self._ready_at:
                 self._enter(FeedState.LIVE)
