@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 from cancel_tui.cli import drill
 from cancel_tui.cli.console import show
-from cancel_tui.cli.drill import DrillName
-from cancel_tui.cli.practice import DEFAULT_ORDERS, add_practice, check_numbers, make_cluster
+from cancel_tui.cli.practice import DEFAULT_ORDERS, Lists, add_practice, check_numbers, make_cluster
 from cancel_tui.cli.session import UsageError, practice_credentials
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
+from cancel_tui.practice.drills import overview
 from cancel_tui.settings import parse_settings
 
 
@@ -23,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(orders=None)
     parser.add_argument(
         "--drill",
-        action=DrillName,
+        action=Lists,
+        overview=overview,
         metavar="NAME",
         help="run a named scenario and write a report; `list` shows every one with a sentence, and ends",
     )

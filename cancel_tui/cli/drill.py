@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cancel_tui.cli import render
 from cancel_tui.cli.interrupt import carried_out
@@ -22,29 +20,12 @@ from cancel_tui.desk.drill_text import summary
 from cancel_tui.desk.drilling import Drilling
 from cancel_tui.paths import data_path
 from cancel_tui.practice.cluster import Cluster
-from cancel_tui.practice.drills import Drill, DrillError, drill_named, overview, truth
+from cancel_tui.practice.drills import Drill, DrillError, drill_named, truth
 from cancel_tui.scope import Scope
 from cancel_tui.settings import parse_settings
 
 if TYPE_CHECKING:
     from cancel_tui.console.drill import DrillApp
-
-
-class DrillName(argparse.Action):
-    """`list` prints what there is, whatever else stands in the command line."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        """Take the value."""
-        if values in ("list", "help"):
-            sys.stdout.write(f"{overview()}\n")
-            parser.exit()
-        setattr(namespace, self.dest, values)
 
 
 def run(options: argparse.Namespace, orders: int | None) -> int:

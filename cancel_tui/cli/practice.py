@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ def add_practice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds per answer")
     parser.add_argument(
         "--faults",
-        action=_Faults,
+        action=Lists,
+        overview=lambda: overview(KINDS),
         default="",
         metavar="NAME[,NAME…]",
         help="misbehaviour of the venues; `list` shows every name with a sentence, and ends",
@@ -45,8 +46,12 @@ def add_practice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--still", action="store_true", help="orders do not move about by themselves")
 
 
-class _Faults(argparse.Action):
-    """`list` and `help` print what there is, whatever else stands in the command line."""
+class Lists(argparse.Action):
+    """An option whose `list` or `help` prints what there is, whatever else stands in the command line."""
+
+    def __init__(self, *, overview: Callable[[], str], **facts: Any) -> None:
+        super().__init__(**facts)
+        self._overview = overview
 
     def __call__(
         self,
@@ -57,7 +62,7 @@ class _Faults(argparse.Action):
     ) -> None:
         """Take the value."""
         if values in ("list", "help"):
-            sys.stdout.write(f"{overview(KINDS)}\n")
+            sys.stdout.write(f"{self._overview()}\n")
             parser.exit()
         setattr(namespace, self.dest, values)
 

@@ -12,14 +12,13 @@ import asyncio
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
 from cancel_tui.console.app import FRAMES
 from cancel_tui.desk.feeds import DEBOUNCE, FeedState
 from cancel_tui.desk.slot import Slot
-from cancel_tui.orders import VenueName
+from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.practice.market import SimOrder, State
 from tests.console.ground import Ground, ground
 
@@ -30,18 +29,17 @@ ENDED = ("FILLED", "canceled", "expired", "rejected")
 async def one(here: Ground, venue: str, order: SimOrder) -> float:
     """End one order at the venue; seconds until its line says so."""
     key = next(key for key in here.keys(venue) if str(key.order_id) == order.id)
-    shown: Callable[[], bool] = lambda: _says(here, key)  # noqa: E731
     begun = perf_counter()
     here.cluster.named(venue).book.fill(order)
-    while not shown():
+    while not _says(here, key):
         if perf_counter() - begun > 20.0:
             raise SystemExit(f"{venue}: the end never came to the screen")
         await asyncio.sleep(0.002)
     return perf_counter() - begun
 
 
-def _says(here: Ground, key: object) -> bool:
-    row = here.grid.model.get(key)  # type: ignore[arg-type]
+def _says(here: Ground, key: OrderKey) -> bool:
+    row = here.grid.model.get(key)
     return row is None or row.shown_badge.word in (*ENDED, "not seen")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from cancel_tui.cancels import Ending
@@ -11,6 +12,7 @@ from cancel_tui.console.screens.order import OrderScreen
 from cancel_tui.console.screens.recent import RecentScreen
 from cancel_tui.console.screens.totals import TotalsScreen
 from cancel_tui.console.totals import sum_of
+from cancel_tui.desk.track import Track
 from tests.console.ground import NARROW, WIDE, Ground, ground
 
 
@@ -102,7 +104,7 @@ async def story(here: Ground) -> str:
 async def test_the_details_hold_every_field_and_the_story_of_the_order(tmp_path: Path) -> None:
     async with ground(tmp_path, size=WIDE) as here:
         await here.press("enter")
-        assert "no order is under the cursor" in here.line("banner")
+        await here.until(lambda: "no order is under the cursor" in here.line("banner"))
         venue = here.cluster.named("p99")
         venue.faults.add("trading_disabled")
         await here.press("down")
@@ -132,10 +134,16 @@ async def test_the_details_hold_every_field_and_the_story_of_the_order(tmp_path:
         assert "the venue's word for its end arrived" in text
         assert text.index("cancel 1 on its way") < text.index("now canceled")
         await here.until(lambda: "canceled" in here.line("title"))
-        assert here.app.screen.key == key  # type: ignore[attr-defined]
+        screen = here.app.screen
+        assert isinstance(screen, OrderScreen)
+        assert screen.key == key
 
 
-async def tracks(here: Ground) -> list:  # type: ignore[type-arg]
+def _shows(here: Ground, words: str) -> bool:
+    return words in here.picture()
+
+
+async def tracks(here: Ground) -> list[Track]:
     await here.until(lambda: bool(here.desk.kills) and bool(here.desk.kills[0].tracks()))
     return here.desk.kills[0].tracks()
 
@@ -177,6 +185,6 @@ async def test_every_new_screen_can_be_read_at_eighty_columns_and_in_ascii(tmp_p
             ("enter", "Every field"),
         ):
             await here.press(key)
-            await here.until(lambda words=words: words in here.picture())  # type: ignore[misc]
+            await here.until(partial(_shows, here, words))
             assert here.picture().isascii()
             await here.press("escape")
