@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
@@ -246,7 +246,12 @@ class Kill:
     def _one(self, name: VenueName) -> VenueResult:
         run = self.runs.get(name)
         if run is not None:
-            return _result(name, run)
+            found = _result(name, run)
+            back = len(self.withdrawn.get(name, ()))
+            if back and run.over and found.verdict is not Verdict.FLAT:
+                # More than that the lists of this venue cannot be believed there is not to say.
+                return replace(found, error=f"{back} orders came back after a flat; {found.error}")
+            return found
         why = self.locked.get(name, "not asked yet")
         return VenueResult(name, Verdict.UNVERIFIED, _counts(Tally()), 0, why, ())
 

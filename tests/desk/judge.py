@@ -128,6 +128,8 @@ class Judge:
         if any(INCOMPLETE in (one.error or "") for one in kill.results()):
             return []
         named = {str(track.key.order_id) for track in kill.tracks()}
+        # Those that contradicted a flat stand in the report by their ids, too.
+        named |= {str(key.order_id) for keys in kill.withdrawn.values() for key in keys}
         rows = [row for row in self._venue.truth() if self._counts(kill, row) and self.mine(row)]
         return [f"{row['order_id']} is live and not named" for row in rows if row["order_id"] not in named]
 

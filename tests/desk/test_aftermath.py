@@ -132,6 +132,7 @@ async def test_an_order_that_comes_back_for_ever_is_alarmed_and_not_chased_for_e
         await look(at)
         assert kill.finished_wall is not None
         assert verdict(kill) is not Verdict.FLAT, "it is withdrawn all the same"
+        assert "came back after a flat" in str(kill.results()[0].error)
 
 
 async def test_orders_that_were_left_behind_are_taken_and_new_ones_not_with_them(
