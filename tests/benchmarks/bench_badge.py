@@ -1,16 +1,15 @@
 """From the venue's own word for an end to the badge that says so, with the push stream and without.
 
-Run it by hand: `python -m tests.benchmarks.bench_badge [ROUNDS]`. The console runs headless on one practice
-venue after another; an order is ended at the venue, and the clock stops when the line of the grid that is on
-the screen carries the end. The figures are in repaint intervals and in poll intervals of the same run; it
-ends with status 1 where the median is above two of the first with the stream, or one of the second without.
+The console runs headless on one practice venue after another; an order is ended at the venue, and the clock
+stops when the line of the grid that is on the screen carries the end. With the stream the figure is held
+against the interval between two repaints; without it, against the longest time between two lists of that run.
+Each row is that of the slowest venue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +19,7 @@ from cancel_tui.desk.feeds import DEBOUNCE, FeedState
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.practice.market import SimOrder, State
+from tests.benchmarks.harness import Row, Scale, Target, judged, unmeasured
 from tests.console.ground import Ground, ground
 
 VENUES = ("cs-spot", "roxom", "p99", "broker")
@@ -89,18 +89,34 @@ async def rounds(venue: str, count: int, *, stream: bool) -> tuple[float, float]
             return statistics.median(found), _GAPS[-1]
 
 
-async def main(count: int) -> int:
-    """Print the table; 1 where a median is too long."""
-    poor = 0
-    print(f"{'venue':<9}{'stream: repaint intervals':>27}{'without: poll intervals':>26}")
-    for venue in VENUES:
-        pushed = (await rounds(venue, count, stream=True))[0] * FRAMES
-        took, interval = await rounds(venue, max(3, count // 3), stream=False)
-        polled = took / (interval + 1 / FRAMES)
-        poor += pushed > 2.0 or polled > 1.0
-        print(f"{venue:<9}{pushed:>27.2f}{polled:>26.2f}")
-    return 1 if poor else 0
+ROWS = ("Venue's word to badge, pushed", "Venue's word to badge, polled")
 
 
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)))
+async def _measured(scale: Scale) -> list[Row]:
+    venues = scale.of(VENUES, ("p99",))
+    pushed, polled = {}, {}
+    for venue in venues:
+        pushed[venue] = (await rounds(venue, scale.of(15, 1), stream=True))[0]
+        if not scale.quick:
+            polled[venue] = await rounds(venue, 5, stream=False)
+    late = max(venues, key=lambda venue: pushed[venue])
+    first = judged(
+        ROWS[0],
+        pushed[late] * 1000,
+        1000 / FRAMES,
+        Target(2.0),
+        against="one repaint interval",
+        note=", ".join(f"{name} {seconds * 1000:.0f}" for name, seconds in pushed.items()),
+    )
+    target, against = Target(1.0), "one poll and repaint interval"
+    if not polled:
+        return [first, unmeasured(ROWS[1], target, against=against, why="takes several polls")]
+    took, interval = max(polled.values(), key=lambda one: one[0] / (one[1] + 1 / FRAMES))
+    note = ", ".join(f"{name} {one[0] * 1000:.0f}" for name, one in polled.items())
+    second = judged(ROWS[1], took * 1000, (interval + 1 / FRAMES) * 1000, target, against=against, note=note)
+    return [first, second]
+
+
+def rows(scale: Scale) -> list[Row]:
+    """Both, on every venue that has a stream."""
+    return asyncio.run(_measured(scale))

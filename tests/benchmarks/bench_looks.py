@@ -1,15 +1,13 @@
 """What one look at the desk costs the console, at rest and in the midst of a kill of everything.
 
-Run it by hand: `python -m tests.benchmarks.bench_looks [ORDERS]`. No screen and no venue takes part: books
-and engines are real and are fed by hand, so that the figures are those of the ledger, the rows of the grid
-and the log alone. It ends with status 1 where a look does not follow what has changed, but the number of
-orders.
+No screen and no venue takes part: books and engines are real and are fed by hand, so that the figures are
+those of the ledger, the rows of the grid and the log alone. A look must follow what has changed, but not the
+number of orders: each row holds ten times as many orders against a tenth of them.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -32,6 +30,7 @@ from cancel_tui.settings import parse_settings
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import CancelAck, Capabilities, Part, PartList, Parts
 from cancel_tui.venues.outcome import Answered
+from tests.benchmarks.harness import Row, Scale, Target, judged
 
 VENUES = ("broker", "cs-fut", "cs-spot", "p99", "roxom")
 STEP = 20
@@ -39,6 +38,8 @@ STEP = 20
 LOOKS = 40
 GROWTH = 4.0
 """How many times dearer a look may be with ten times as many orders."""
+IDLE = 0.05
+"""Milliseconds below which a look counts as nothing."""
 
 
 def open_order(venue: str, number: int) -> Order:
@@ -188,19 +189,18 @@ def measure(orders: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def main() -> int:
-    """Measure with so many orders, and with a tenth."""
-    orders = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+ROWS = ("A look in the midst of a kill, ten times the orders", "A look at rest, ten times the orders")
+
+
+def rows(scale: Scale) -> list[Row]:
+    """10,000 orders against 1,000."""
+    orders = scale.of(10_000, 2_000)
     few, many = measure(orders // 10), measure(orders)
-    print(f"milliseconds of a look, {orders // 10:,} and {orders:,} orders")
-    for moment, parts in many.items():
-        for name, value in parts.items():
-            print(f"{moment:14}{name:18}{few[moment][name]:10.2f}{value:10.2f}")
-    ratio = many["kill: each"]["a look"] / few["kill: each"]["a look"]
-    rest = many["at rest"]["a look"] / max(few["at rest"]["a look"], 0.05)
-    print(f"ten times as many orders: {ratio:.1f} times in a kill, {rest:.1f} at rest; promised {GROWTH:.0f}")
-    return 0 if max(ratio, rest) < GROWTH else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    note = f"{orders:,} orders"
+    return [
+        judged(name, max(ours, IDLE), max(rival, IDLE), Target(GROWTH), against="itself", note=note)
+        for name, ours, rival in (
+            (ROWS[0], many["kill: each"]["a look"], few["kill: each"]["a look"]),
+            (ROWS[1], many["at rest"]["a look"], few["at rest"]["a look"]),
+        )
+    ]
