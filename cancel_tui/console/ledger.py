@@ -149,7 +149,9 @@ class Ledger:
             return
         self._books[name] = (slot, book.changes.serial, readings)
         # A newer list may hold what had ended: then it is believed.
-        changed = book.changes.since(serial) or ()
+        changed = book.changes.since(serial)
+        if changed is None:
+            changed = [*self.venue(name).live, *book.live(), *book.unseen]
         for key in {*self.venue(name).ended, *changed}:
             self._place(slot, key)
 

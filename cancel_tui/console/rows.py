@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from math import inf
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
@@ -34,6 +36,7 @@ class RowSource:
     _shown: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
     _count: int = 0
     _place: int = 0
+    _looked: float = -inf
     _doubts: dict[VenueName, tuple[bool, float | None]] = field(default_factory=dict)
     _fading: list[tuple[float, OrderKey]] = field(default_factory=list)
     """When which row of an ended order is due to leave; a heap."""
@@ -70,8 +73,9 @@ class RowSource:
     def _due(self, now: float) -> set[OrderKey]:
         """The orders whose rows may be others than at the last look."""
         ledger = self.ledger
-        due = set(ledger.changes.since(self._place) or ())
-        self._place = ledger.changes.serial
+        changed = ledger.changes.since(self._place)
+        due = set(self._all() if changed is None else changed)
+        self._place, self._looked = ledger.changes.serial, now
         for name, slot in ledger.desk.slots.items():
             doubtful = slot.state_at(now) is not VenueState.LIVE
             doubt = (doubtful, slot.listed_at if doubtful else None)
@@ -81,6 +85,16 @@ class RowSource:
         while self._fading and self._fading[0][0] <= now:
             due.add(heappop(self._fading)[1])
         return due
+
+    def _all(self) -> Iterator[OrderKey]:
+        """Every order that has a row, may need one, or has ended since the last look."""
+        yield from self._shown
+        for key, track in self.ledger.tracks.items():
+            if not track.stage.settled or track.since >= self._looked:
+                yield key
+        for name, slot in self.ledger.desk.slots.items():
+            yield from self.ledger.venue(name).live
+            yield from slot.book.unseen
 
     def _remember(self, key: OrderKey, standing: _Standing | None, now: float) -> None:
         """Keep the end of an order that is over; forget it where the order is live again."""

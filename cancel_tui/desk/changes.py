@@ -6,8 +6,10 @@ from itertools import islice
 
 from cancel_tui.orders import OrderKey
 
-MOST = 50_000
+MOST = 5_000
 """Orders whose last change is kept; a reader who has stayed behind further than that is told: anything."""
+_SHARE = 16
+"""Of what is kept, this part goes at a time: one by one is slow at the front of a dictionary."""
 
 
 class Changes:
@@ -25,7 +27,7 @@ class Changes:
         self._at.pop(key, None)
         self._at[key] = self.serial
         if len(self._at) > MOST:
-            for old in list(islice(self._at, MOST // 2)):
+            for old in list(islice(self._at, MOST // _SHARE + 1)):
                 self._all = self._at.pop(old)
 
     def note_all(self) -> None:

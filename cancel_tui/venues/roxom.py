@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 INST_TYPES = ("perpetual", "spot", "btc", "digital", "stock", "index")
 """Documented at https://docs.roxom.com/api-reference/orders/get-real-time-orders."""
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 """Orders whose instrument type is kept for reading their end."""
 
 _PART = "inst_type:"

@@ -31,7 +31,7 @@ HANDSHAKE = "GET:/ws"
 """The text that the handshake is signed over, whatever the address."""
 RHYTHM = 20.0
 """Seconds; the venue speaks of ping and pong without a number."""
-REMEMBERED = 20_000
+REMEMBERED = 5_000
 """Orders whose latest event time is kept."""
 
 _SUBSCRIBE = Secret(json.dumps({"op": "subscribe", "args": [{"channel": CHANNEL}]}))

@@ -125,6 +125,30 @@ def test_small_steps_end_where_a_fresh_look_would(seed: int) -> None:
             assert at.ledger.venue(name) == fresh.venue(name)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_who_has_stayed_behind_further_than_changes_are_kept_sees_everything(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.changes.MOST", 4)
+    test_small_steps_end_where_a_fresh_look_would(seed)
+
+
+def test_more_ends_than_changes_are_kept_are_remembered_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cancel_tui.desk.changes.MOST", 4)
+    at = Watched(30, 1)
+    at.take()
+    gone = {order.key for rows in at.orders.values() for order in rows}
+    at.orders = {name: [] for name in at.orders}
+    at.list_all()
+    at.ledger.refresh()
+    at.clock.advance(KEEP_UNSEEN + 1)
+    for slot in at.desk.slots.values():
+        slot.book.forget_unseen(at.clock.monotonic())
+    at.take()
+    assert at.shown == {}
+    assert {one.order.key for one in at.rows.recent.newest()} == gone
+
+
 def test_a_look_at_rest_goes_through_no_order() -> None:
     at = Watched(500, 1)
     at.take()
