@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cancel_tui import signals
 from cancel_tui.cli import render
 from cancel_tui.cli.session import KeyringCredentials, make_desk
 from cancel_tui.console.keyroom import KeyDoor
@@ -107,7 +107,6 @@ def _signals(app: CancelApp) -> Iterator[None]:
 
     A second one ends the waiting; but a hang-up often comes twice, so it never counts as the second.
     """
-    loop = asyncio.get_running_loop()
     hung_up = False
 
     def hang_up() -> None:
@@ -124,19 +123,8 @@ def _signals(app: CancelApp) -> Iterator[None]:
         # The toolkit takes this one for itself when it takes the terminal; the console takes it back.
         "SIGTSTP": lambda: app.tell(IDLE["ctrl+z"]),
     }
-    taken = []
-    for name, handler in handlers.items():
-        number = getattr(signal, name, None)
-        if number is not None:
-            # Windows has no such handlers; there the console's own keys are the way to leave.
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, handler)
-                taken.append(number)
-    try:
+    with signals.taken(handlers):
         yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
 
 
 def _lose_terminal() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
+from cancel_tui import signals
 from cancel_tui.cli import render
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
@@ -59,7 +58,7 @@ async def _carried(
     second: asyncio.Event,
     signalled: Callable[[], None],
 ) -> bool:
-    with _signals(dict.fromkeys(_ENDING, signalled) | {"SIGTSTP": _stay}):
+    with signals.taken(dict.fromkeys(_ENDING, signalled) | {"SIGTSTP": _stay}):
         if not await _either(task, first):
             return True
         kill.stop(desk.clock.monotonic())
@@ -104,25 +103,3 @@ async def _drained(kill: Kill) -> None:
 def _stay() -> None:
     """A request to suspend: while suspended, no cancel would leave."""
     render.warn("not suspended: a kill is under way; ^C ends it")
-
-
-@contextmanager
-def _signals(handlers: Mapping[str, Callable[[], None]]) -> Iterator[None]:
-    """While this lasts, the named signals call their handlers, where the platform can."""
-    loop = asyncio.get_running_loop()
-    taken: list[int] = []
-    for name, handler in handlers.items():
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
-        try:
-            loop.add_signal_handler(number, handler)
-        except (NotImplementedError, RuntimeError, ValueError):
-            # Windows, or no main thread: there the default effect of the signal stays.
-            continue
-        taken.append(number)
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)

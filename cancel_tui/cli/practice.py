@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cancel_tui import signals
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
 from cancel_tui.practice.catalogue import FaultError, overview
@@ -99,11 +98,8 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(options: argparse.Namespace) -> int:
     cluster = make_cluster(options)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows has no such handlers; Ctrl-C ends the servers there all the same.
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+    # Where the platform cannot, Ctrl-C ends the servers all the same.
+    signals.take({"SIGINT": stop.set, "SIGTERM": stop.set})
     await cluster.start()
     try:
         cluster.write_configuration(Path(options.write_config))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 from collections.abc import Callable
+
+from cancel_tui import signals
 
 IDLE = {
     "ctrl+c": "^C does nothing here, so that it can end no kill; ^Q leaves",
@@ -19,8 +18,4 @@ def never_suspend(tell: Callable[[str], None]) -> None:
 
     To be called on the event loop once the terminal is taken: the toolkit obeys such requests from there on.
     """
-    number = getattr(signal, "SIGTSTP", None)
-    if number is not None:
-        # Only the main thread can take signals; elsewhere a test or another program owns them.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(number, tell, IDLE["ctrl+z"])
+    signals.take({"SIGTSTP": lambda: tell(IDLE["ctrl+z"])})

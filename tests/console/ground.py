@@ -28,7 +28,7 @@ from cancel_tui.orders import OrderKey
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import PracticeVenue
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import VenueSettings, parse_settings
+from cancel_tui.settings import Settings, VenueSettings, parse_settings
 
 NARROW, WIDE = (80, 24), (120, 40)
 LIMIT = 20.0
@@ -213,3 +213,21 @@ async def ground(
         await desk.close()
         await cluster.stop()
         await asyncio.sleep(0)
+
+
+async def no_keys(settings: VenueSettings) -> Mapping[str, Secret]:
+    """A keyring that holds nothing."""
+    return {}
+
+
+@asynccontextmanager
+async def nowhere(path: Path, size: tuple[int, int] = NARROW) -> AsyncIterator[Ground]:
+    """The console of a first start: no file at `path`, so no venue, no server, and nothing that is kept."""
+    desk = Desk(Settings(path=path), SystemClock(), None, no_keys)
+    app = CancelApp(desk)
+    app.practice_offered = True
+    try:
+        async with app.run_test(size=size) as pilot:
+            yield Ground(staged(0, (), {}, 0.0), desk, app, pilot)
+    finally:
+        await desk.close()

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cancel_tui.clock import SystemClock
-from cancel_tui.console.app import CancelApp
 from cancel_tui.console.new_venue import toml_for
 from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.venues import VenuesScreen
-from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.orders import VenueName
-from cancel_tui.settings import KINDS, Settings, parse_settings
-from tests.console.ground import NARROW, Ground, ground
+from cancel_tui.settings import KINDS, parse_settings
+from tests.console.ground import Ground, ground, nowhere
 
 ROXOM = VenueName("roxom")
 
@@ -109,12 +106,8 @@ def test_the_table_for_a_kind_is_a_configuration(kind: str) -> None:
 
 async def test_without_a_venue_it_says_where_to_begin(tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "config.toml"
-    desk = Desk(Settings(path=path), SystemClock(), None, lambda _: None)  # type: ignore[arg-type, return-value]
-    app = CancelApp(desk)
-    app.practice_offered = True
-    async with app.run_test(size=NARROW) as pilot:
-        here = Ground(None, desk, app, pilot)  # type: ignore[arg-type]
-        await here.until(lambda: isinstance(app.screen, VenuesScreen))
+    async with nowhere(path) as here:
+        await here.until(lambda: isinstance(here.app.screen, VenuesScreen))
         await here.until(lambda: "No venue is configured yet" in here.line("warnings"))
         assert "NO VENUES" in here.line("title")
         assert "nowhere/config.toml" in here.picture().replace("\n", "")
@@ -126,8 +119,7 @@ async def test_without_a_venue_it_says_where_to_begin(tmp_path: Path) -> None:
         assert "no venue is configured" in here.picture()
         assert "NO VENUES" in here.line("header")
         await here.press("V", "p")
-        assert (app.practice_wanted, app.return_value) == (True, 0)
-    await desk.close()
+        assert (here.app.practice_wanted, here.app.return_value) == (True, 0)
     assert not path.exists()
 
 
