@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf
 from time import monotonic
 from typing import Any
@@ -14,16 +14,12 @@ from textual.message import Message
 from textual.screen import Screen
 
 from cancel_tui.console import leaving, output, staying
+from cancel_tui.console.acting import ActingApp
 from cancel_tui.console.alarming import Alarming
-from cancel_tui.console.arming import scope_words
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
-from cancel_tui.console.edges import WHY_READ_ONLY
-from cancel_tui.console.export import write_report
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.ledger import Ledger
-from cancel_tui.console.lines import plural
-from cancel_tui.console.logbook import Logbook
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
 from cancel_tui.console.palette import palette
@@ -31,24 +27,16 @@ from cancel_tui.console.rooms import RoomyApp
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
-from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.help import ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
+from cancel_tui.console.telling import NOTICE
 from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
-from cancel_tui.desk.logfile import LogFile
-from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.process import whoami
-from cancel_tui.desk.report import scope_json
-from cancel_tui.desk.resume import plan_resume
 from cancel_tui.desk.slot import Slot
-from cancel_tui.desk.unfinished import Unfinished
-from cancel_tui.orders import Order, OrderKey
+from cancel_tui.orders import OrderKey
 from cancel_tui.redaction import place_of
-from cancel_tui.scope import Scope
-from cancel_tui.text import literal
 
 FRAMES = 20
 """The most looks at the desk per second."""
@@ -56,13 +44,11 @@ SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
 LAGGING = 0.3
 """Seconds by which the event loop must be late before the header says so."""
-NOTICE = 5.0
-"""Seconds that a notice stands."""
 AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
+class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=False):
     """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
@@ -86,9 +72,7 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
         self.ascii_only = ascii_only
         self.keymap = Keymap(desk.settings.console.keys)
         self.keymap.check_word(desk.settings.console.confirm_word)
-        self.book = Logbook(desk.clock, LogFile(desk.data_dir / "logs" if desk.data_dir else None))
-        self.notice = ""
-        """One sentence for the banner; the last thing that was refused or went wrong."""
+        self.keep_log(desk)
         self.lag = 0.0
         """Seconds by which the event loop was late of late; 0 while it is in time."""
         self.operator = "{operator}@{host}".format(**whoami())
@@ -105,12 +89,10 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
             resume_key=shown_key(self.keymap.keys["resume"][0]),
         )
         self._seen: tuple[int, int] = (-1, -1)
-        self._dirty = True
         self._rest_until = 0.0
         self._framed: float | None = None
         self._lagged_at = -inf
         self._asked_to_leave = -inf
-        self._notice_until = 0.0
         self._main = MainScreen()
         self.look_up(desk.settings.console.theme)
 
@@ -170,12 +152,11 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
         now = monotonic()
         output.never_wait(self)
         self._measure_lag(now)
-        if self.notice and now >= self._notice_until:
-            self.notice, self._dirty = "", True
+        self.hush(now)
         stamp = (self.desk.revision, int(now * 5))
-        if (stamp == self._seen and not self._dirty) or now < self._rest_until or output.stalled(self):
+        if (stamp == self._seen and not self.untold) or now < self._rest_until or output.stalled(self):
             return
-        self._seen, self._dirty = stamp, False
+        self._seen, self.untold = stamp, False
         self.look()
         self._rest_until = monotonic() + SHARE * (monotonic() - now)
 
@@ -200,34 +181,6 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
             self.lag, self._lagged_at = late, now
         elif self.lag and now - self._lagged_at > NOTICE:
             self.lag = 0.0
-
-    def say(self, text: str) -> None:
-        """One line into the log, newest last."""
-        self.book.say(text)
-        self._dirty = True
-
-    @property
-    def log_lines(self) -> list[str]:
-        """What happened, newest last."""
-        return self.book.lines
-
-    def refuse(self, text: str) -> None:
-        """Say why a key did nothing, where it cannot be overlooked."""
-        self.tell(text)
-        self.say(text)
-
-    def tell(self, text: str) -> None:
-        """A sentence into the banner, for a few seconds."""
-        self.notice, self._notice_until, self._dirty = literal(text, 300), monotonic() + NOTICE, True
-
-    def deed(self, what: str) -> None:
-        """The operator did something on the way to a kill; a drill takes note of it."""
-
-    def warm(self) -> None:
-        """Open the connections that a kill will need."""
-        for slot in self.desk.slots.values():
-            if slot.lane is not None:
-                self.desk.spawn(slot.lane.warm())
 
     # ------------------------------------------------------------------ keys
 
@@ -261,7 +214,7 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
         elif command_id == "acknowledge":
             if not self.alarms.acknowledge(self.operator):
                 self.tell("there is no alarm that has not been seen")
-            self._dirty = True
+            self.untold = True
         elif command_id == "quit":
             self.leave()
         elif command_id == "drill":
@@ -278,111 +231,6 @@ class CancelApp(DiscreetApp, RoomyApp, LooksApp, inherit_bindings=False):
     def grid_key(self) -> OrderKey | None:
         """The order that was painted under the cursor of the grid."""
         return self._main.grid.painted_key
-
-    # ------------------------------------------------------------------ cancels
-
-    def _may_cancel(self) -> bool:
-        if self.read_only:
-            self.refuse(WHY_READ_ONLY)
-        return not self.read_only
-
-    def cancel_one(self, key: OrderKey | None) -> None:
-        """Cancel the order that was painted under the cursor; one key, no dialog."""
-        if not self._may_cancel():
-            return
-        if key is None:
-            self.refuse("no order is under the cursor; press an arrow key first")
-            return
-        self._cancel(frozenset({key}))
-
-    def confirm_cancel(self, keys: frozenset[OrderKey], how: str) -> None:
-        """Ask once, then cancel several named orders."""
-        if not self._may_cancel():
-            return
-        orders = self._described(keys)
-        if not orders:
-            self.refuse(f"no live order is {how}")
-            return
-        named = frozenset(order.key for order in orders)
-        hidden = sum(self._main.grid.model.position(key) is None for key in named)
-        question = f"Cancel {plural(len(orders), f'{how} order')}?"
-        if hidden:
-            question += f" {hidden} of them hidden by the filter"
-        self.push_screen(ConfirmScreen(question, orders, lambda: self._cancel(named)))
-
-    def _described(self, keys: Iterable[OrderKey]) -> list[Order]:
-        """What is known of these orders, without those that are over; in the grid's order of venues."""
-        model = self._main.grid.model
-        rows = [row for key in keys if (row := model.get(key)) and not self.ledger.over(key)]
-        return [row.order for row in sorted(rows, key=lambda row: row.key[0::3])]
-
-    def _cancel(self, keys: frozenset[OrderKey]) -> None:
-        over = {key for key in keys if self.ledger.over(key)}
-        wanted = frozenset(key for key in keys - over if not self.desk.busy(key))
-        again = sum(self.desk.retry(key) for key in keys - over - wanted)
-        if again:
-            self.tell(f"{plural(again, 'cancel')} refused or in doubt: asking again at once")
-        if not wanted:
-            if not again:
-                self.refuse("it is over already" if over else "a cancel of it is under way already")
-            return
-        kill = self.desk.plan_kill(Scope(keys=wanted, raw={}), by_id=True, known=self._described(wanted))
-        self.desk.start(kill, scope_json(kill.scope))
-
-    # ------------------------------------------------------------------ kill
-
-    def arm(self, case: Unfinished | None = None) -> None:
-        """First stage of the kill, from anywhere. Dialogs that it finds open are gone when it is left.
-
-        With a `case` its recorded scope is armed; the chord arms everything, also over such a screen.
-        """
-        screen = self.screen
-        if isinstance(screen, ArmScreen) and (case is not None or screen.case is None):
-            if screen.lapsed:
-                screen.rearm()
-            return
-        while len(self.screen_stack) > 1 and not isinstance(self.screen, BoardScreen):
-            self.pop_screen()
-        self.ledger.refresh()
-        if self._main.is_mounted:
-            self._main.tick()
-        shown = self._main.shown() if self._main.is_mounted else frozenset()
-        marked = self._main.marked() if self._main.is_mounted else frozenset()
-        self.push_screen(ArmScreen(marked, shown, case))
-
-    def fire(
-        self,
-        scope: Scope,
-        *,
-        hold: bool,
-        seen: Sequence[VenuePreview] = (),
-        case: Unfinished | None = None,
-    ) -> None:
-        """Second stage: the guard has spoken. The kill belongs to the desk from here on.
-
-        `seen` is the preview that stood on the screen, for the record; a `case` is finished by it.
-        """
-        if not self._may_cancel():
-            return
-        known = self._described(scope.keys) if scope.keys else []
-        held = inf if hold else 0.0
-        if case is not None:
-            kill = plan_resume(self.desk, case, hold=held, previews=seen)
-        else:
-            kill = self.desk.plan_kill(scope, hold=held, known=known, previews=seen)
-        self.desk.start(kill, scope_json(scope))
-        resumes = f" resumes {case.kill_id[:6]}" if case is not None else ""
-        self.say(f"KILL {kill.kill_id[:6]}{resumes}: {scope_words(scope)}")
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        self.push_screen(BoardScreen(kill))
-
-    def export(self, kill: Kill) -> None:
-        """Write the report of a kill to a file, off the event loop."""
-        self.desk.spawn(self._export(kill))
-
-    async def _export(self, kill: Kill) -> None:
-        self.tell(await write_report(kill, self.desk.journal.path))
 
     # ------------------------------------------------------------------ the end
 

@@ -1,8 +1,4 @@
-"""The order grid: only the lines in view are drawn, and only those that differ from what was last painted.
-
-The cursor belongs to an order and not to a line: it follows its order through sorting and the coming and
-going of others, and when the order's row leaves, nothing is under the cursor until an arrow key says so.
-"""
+"""The order grid: only the lines in view are drawn, and only those that differ from what was last painted."""
 
 from __future__ import annotations
 
@@ -13,14 +9,13 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollTo
+from textual.geometry import Region
 from textual.strip import Strip
 
 from cancel_tui.console.columns import DEFAULT, Column, whole
-from cancel_tui.console.grid_messages import CursorMoved, MarksChanged
-from cancel_tui.console.grid_model import GridModel, GridRow
+from cancel_tui.console.grid_cursor import CursorView
+from cancel_tui.console.grid_messages import MarksChanged
+from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
 from cancel_tui.orders import OrderKey
 
@@ -28,7 +23,7 @@ _STRIPS = 2_000
 """Drawn lines that are kept."""
 
 
-class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
+class OrderGrid(CursorView):
     """Every open order in one table.
 
     Rows are changed through `apply`, `set_sort`, `set_filter` and the marking methods; `model` is for
@@ -39,12 +34,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = GRID_CLASSES
     DEFAULT_CSS = GRID_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(-1)", "Up", show=False, id="grid.up"),
-        Binding("down", "step(1)", "Down", show=False, id="grid.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="grid.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="grid.page_down"),
-        Binding("home", "first", "First", show=False, id="grid.first"),
-        Binding("end", "last", "Last", show=False, id="grid.last"),
         Binding("space", "mark", "Mark", show=False, id="grid.mark"),
     ]
 
@@ -52,13 +41,9 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self, *, ascii_only: bool = False, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self.model = GridModel()
-        """The rows, sorted, filtered, marked; for reading."""
         self._painter = Painter(self, ascii_only)
         self._now = 0.0
         self._timed_at = -inf
-        self._cursor: OrderKey | None = None
-        self._departed: GridRow | None = None
         self._last_mark: OrderKey | None = None
         self._placeholder = ""
         self._chosen: tuple[Column, ...] = DEFAULT
@@ -67,11 +52,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._painted: dict[int, Look | str] = {}
 
     # What others read
-
-    @property
-    def cursor_key(self) -> OrderKey | None:
-        """The order that the cursor belongs to now; it may not have been painted yet."""
-        return self._cursor
 
     @property
     def painted_key(self) -> OrderKey | None:
@@ -105,14 +85,14 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         marks = self.model.mark_count
         if self.model.apply(changes, removed):
             self._resettle(anchors, held)
-        self._repaint()
+        self.repaint()
         if self.model.mark_count != marks:
             self.post_message(MarksChanged(self, self.model.marked))
 
     def tick(self, now: float) -> None:
         """Let the ages move on; `now` in monotonic seconds. Touches only lines whose text changes."""
         self._pass_time(now)
-        self._repaint()
+        self.repaint()
 
     def set_sort(self, column: Column, reverse: bool = False) -> None:
         """Sort by a column; the cursor keeps its order and stays in view."""
@@ -120,7 +100,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if self.model.set_sort(column, reverse):
             if self._cursor is not None and in_view:
                 self._reveal(self._cursor)
-            self._repaint(header=True)
+            self.repaint(header=True)
 
     def cycle_sort(self) -> None:
         """Sort by the next column that is shown, upwards."""
@@ -131,7 +111,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def set_columns(self, chosen: Sequence[Column]) -> None:
         """Show these columns from left to right, as far as there is room."""
         self._chosen = whole(chosen)
-        self._repaint()
+        self.repaint()
 
     @property
     def chosen(self) -> tuple[Column, ...]:
@@ -148,21 +128,12 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         anchors, held = self._anchors(), self._cursor_row()
         if self.model.set_filter(text):
             self._resettle(anchors, held)
-            self._repaint()
+            self.repaint()
 
     def set_placeholder(self, text: str) -> None:
         """Say what stands in the grid while it holds no row: that it loads, or that nothing is open."""
         self._placeholder = text
-        self._repaint()
-
-    def move_cursor(self, key: OrderKey | None) -> None:
-        """Put the cursor on an order that is shown, scrolled into view, or on nothing."""
-        if key is not None and self.model.position(key) is None:
-            return
-        self._set_cursor(key)
-        if key is not None:
-            self._reveal(key)
-        self._repaint()
+        self.repaint()
 
     def unmark(self, keys: Iterable[OrderKey]) -> None:
         """Take the marks of these orders away."""
@@ -200,27 +171,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Keys and mouse
 
-    def action_step(self, by: int) -> None:
-        """One line up or down; with nothing under the cursor, to the row beside the place it was lost at."""
-        index = self._cursor_index()
-        if index is None:
-            index = self._lost_place() - (1 if by < 0 and self._departed is not None else 0)
-            by = 0
-        self._go(index + by)
-
-    def action_page(self, by: int) -> None:
-        """One view up or down."""
-        index = self._cursor_index()
-        self._go((self._lost_place() if index is None else index) + by * max(1, self._page))
-
-    def action_first(self) -> None:
-        """To the first row."""
-        self._go(0)
-
-    def action_last(self) -> None:
-        """To the last row."""
-        self._go(len(self.model) - 1)
-
     def action_mark(self) -> None:
         """Mark the order under the cursor, or take its mark away."""
         key = self._cursor
@@ -241,20 +191,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         look = self._painted.get(offset.y)
         if isinstance(look, Look):
             self.move_cursor(look.row.key)
-
-    def on_scroll_to(self, message: ScrollTo) -> None:
-        """Follow the dragged scroll bar without animation."""
-        self.scroll_to(y=message.y, animate=False)
-        message.stop()
-        message.prevent_default()
-
-    def scroll_page_up(self, **_: object) -> None:
-        """One view up without animation: what is seen must be what is there."""
-        self.scroll_to(y=self.scroll_offset.y - self._page, animate=False)
-
-    def scroll_page_down(self, **_: object) -> None:
-        """One view down without animation."""
-        self.scroll_to(y=self.scroll_offset.y + self._page, animate=False)
 
     # Drawing
 
@@ -293,11 +229,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def _width(self) -> int:
         return self.scrollable_content_region.width
 
-    @property
-    def _page(self) -> int:
-        """Rows in view."""
-        return max(0, self.scrollable_content_region.height - 1)
-
     def fit(self) -> None:
         """Lay the columns out anew where width or choice have changed."""
         fitted = (self._width, self.model.has_accounts, self._chosen)
@@ -319,7 +250,7 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
             return f"none of {self.model.total} orders matches: {self.model.filter}"
         return self._placeholder
 
-    def _repaint(self, header: bool = False) -> None:
+    def repaint(self, header: bool = False) -> None:
         """Ask for a new drawing of the lines in view that would differ from what was last painted."""
         if self._fitted is None:
             return
@@ -342,76 +273,6 @@ class OrderGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if self.model.pass_time(now):
             self._resettle(anchors, held)
 
-    def _cursor_row(self) -> GridRow | None:
-        return None if self._cursor is None else self.model.get(self._cursor)
-
-    def _cursor_index(self) -> int | None:
-        return None if self._cursor is None else self.model.position(self._cursor)
-
-    def _cursor_line(self) -> int | None:
-        """The cursor's line in the view, counted from the first row; None where it is not in view."""
-        index = self._cursor_index()
-        line = -1 if index is None else index - self.scroll_offset.y
-        return line if 0 <= line < self._page else None
-
-    def _lost_place(self) -> int:
-        if self._departed is None:
-            return self.scroll_offset.y
-        return self.model.place(self._departed)
-
-    def _go(self, index: int) -> None:
-        row = self.model.row(max(0, min(index, len(self.model) - 1)))
-        if row is not None:
-            self.move_cursor(row.key)
-
-    def _set_cursor(self, key: OrderKey | None, departed: GridRow | None = None) -> None:
-        self._departed = departed
-        if key != self._cursor:
-            self._cursor = key
-            self.post_message(CursorMoved(self, key))
-
     def _tell_marks(self) -> None:
-        self._repaint()
+        self.repaint()
         self.post_message(MarksChanged(self, self.model.marked))
-
-    def _reveal(self, key: OrderKey) -> None:
-        index = self.model.position(key)
-        if index is None:
-            return
-        top = self.scroll_offset.y
-        if index < top:
-            self._scroll(index)
-        elif index >= top + self._page:
-            self._scroll(index - self._page + 1)
-
-    def _scroll(self, y: int) -> None:
-        # Forced: the scroll bar, which scrolling otherwise depends on, is settled only by the next layout.
-        if self.is_mounted:
-            self.scroll_to(y=y, animate=False, force=True)
-
-    def _anchors(self) -> list[tuple[OrderKey, int]]:
-        """Orders in view with their lines, counted from the first row: the cursor's, then from above.
-
-        The first of them that stays is to keep its line. In a view that was not scrolled the lines below
-        the heading are the first ones there are, so only the cursor's order matters.
-        """
-        top = self.scroll_offset.y
-        line = self._cursor_line()
-        anchors = [] if line is None or self._cursor is None else [(self._cursor, line)]
-        if top > 0:
-            rows = ((self.model.row(top + line), line) for line in range(self._page))
-            anchors += [(row.key, line) for row, line in rows if row is not None]
-        return anchors
-
-    def _resettle(self, anchors: list[tuple[OrderKey, int]], held: GridRow | None) -> None:
-        """After rows came, went or moved: the view follows its anchor, a cursor without a row is lost."""
-        self.virtual_size = Size(1, len(self.model) + 1)
-        if held is not None and self.model.position(held.key) is None:
-            self._set_cursor(None, departed=held)
-        top = self.scroll_offset.y
-        for key, line in anchors:
-            index = self.model.position(key)
-            if index is not None:
-                top = index - line if top > 0 or index >= self._page else 0
-                break
-        self._scroll(top)

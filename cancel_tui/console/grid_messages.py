@@ -11,17 +11,18 @@ from cancel_tui.orders import OrderKey
 
 if TYPE_CHECKING:
     from cancel_tui.console.grid import OrderGrid
+    from cancel_tui.console.grid_cursor import CursorView
 
 
 @dataclass
 class CursorMoved(Message, namespace="order_grid"):
     """Another order, or none, is under the cursor."""
 
-    grid: OrderGrid
+    grid: CursorView
     key: OrderKey | None
 
     @property
-    def control(self) -> OrderGrid:
+    def control(self) -> CursorView:
         """The grid that speaks."""
         return self.grid
 
