@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from math import inf
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.desk.alarms import UNKNOWN_AFTER
@@ -70,16 +71,18 @@ class Badge:
         """Seconds since `since`, never negative; None where no age is shown."""
         return None if self.since is None else max(0.0, now - self.since)
 
+    @property
+    def alarm_at(self) -> float:
+        """Monotonic seconds from which the role is the alarm; infinite for never."""
+        return inf if self.alarm_after is None or self.since is None else self.since + self.alarm_after
+
     def role_at(self, now: float) -> str:
         """The style role at a moment: a doubt that lasts too long becomes the alarm."""
-        if self.alarm_after is None or self.since is None or now - self.since < self.alarm_after:
-            return self.role
-        return ALARM
+        return self.role if now < self.alarm_at else ALARM
 
-    @property
-    def attention(self) -> int:
-        """How early it comes when sorted by status: 0 is the most urgent."""
-        return _RANK.get(self.role, len(ROLES))
+    def attention_at(self, now: float) -> int:
+        """How early it comes when sorted by status: 0 is the most urgent, an alarm."""
+        return _RANK.get(self.role_at(now), len(ROLES))
 
 
 Maker = Callable[..., Badge]

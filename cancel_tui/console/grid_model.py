@@ -7,17 +7,18 @@ sort, and so that the place of a row that has left can still be told.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from math import inf
 from typing import TypeAlias
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
-from cancel_tui.console.sorting import VALUES
+from cancel_tui.console.sorting import VALUES, Plain
 from cancel_tui.orders import Order, OrderKey
 
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
@@ -82,7 +83,9 @@ class GridModel:
         """Which rows the filter shows; None without one: all of them."""
         self._now = 0.0
         self._with_account = 0
-        self._value = VALUES[Column.VENUE]
+        self._next_alarm = inf
+        """When the first of the doubts that are sorted as young becomes an alarm, monotonic seconds."""
+        self._value: Callable[[GridRow], Plain] = VALUES[Column.VENUE]
         self.sort = Column.VENUE
         """The column that the rows are sorted by."""
         self.reverse = False
@@ -172,7 +175,8 @@ class GridModel:
         """Sort by a column; whether that was a change."""
         if (column, reverse) == (self.sort, self.reverse):
             return False
-        self.sort, self.reverse, self._value = column, reverse, VALUES[column]
+        self.sort, self.reverse = column, reverse
+        self._value = self._attention if column is Column.STATUS else VALUES[column]
         self._rebuild()
         return True
 
@@ -186,14 +190,21 @@ class GridModel:
         return True
 
     def pass_time(self, now: float) -> bool:
-        """It is `now`, monotonic seconds; whether a filter by age shows other rows than before."""
+        """It is `now`, monotonic seconds; whether a filter by age shows other rows than before.
+
+        Or, sorted by status, whether a doubt has become an alarm, which comes before those that are young.
+        """
         self._now = now
-        if not self._filter.timed or self._shown is None:
-            return False
-        if all(self._passes(row) is (key in self._shown) for key, row in self._rows.items()):
+        alarmed = self.sort is Column.STATUS and now >= self._next_alarm
+        if not alarmed and not self._other_ages():
             return False
         self._rebuild()
         return True
+
+    def _other_ages(self) -> bool:
+        if not self._filter.timed or self._shown is None:
+            return False
+        return any(self._passes(row) is not (key in self._shown) for key, row in self._rows.items())
 
     def mark(self, key: OrderKey, marked: bool) -> bool:
         """Mark or unmark a row that is held; whether that was a change."""
@@ -242,6 +253,7 @@ class GridModel:
             self._with_account -= old.order.account is not None
             self._haystacks.pop(row.key, None)
         self._rows[row.key] = row
+        self._await_alarm(row)
         self._with_account += row.order.account is not None
         self.revision += 1
         if self._shown is not None:
@@ -277,8 +289,20 @@ class GridModel:
             self._shown = {row.key for row in rows}
         else:
             self._shown = None
+        if self.sort is Column.STATUS:
+            self._next_alarm = inf
+            for row in self._rows.values():
+                self._await_alarm(row)
         self._order = sorted(map(self._entry, rows))
         self.revision += 1
+
+    def _await_alarm(self, row: GridRow) -> None:
+        if row.badge is not None and self._now < row.badge.alarm_at < self._next_alarm:
+            self._next_alarm = row.badge.alarm_at
+
+    def _attention(self, row: GridRow) -> int:
+        # Stands still until the next alarm, when all rows are sorted anew: so a search finds its row.
+        return row.shown_badge.attention_at(self._now)
 
     def _entry(self, row: GridRow) -> Entry:
         plain = self._value(row)

@@ -64,7 +64,6 @@ VALUES: Mapping[Column, Callable[[GridRow], Plain]] = {
     Column.FEE: lambda row: _number(row.order.fee),
     Column.REDUCE: lambda row: None if row.order.reduce_only is None else float(row.order.reduce_only),
     Column.AGE: _youngest_first,
-    Column.STATUS: lambda row: row.shown_badge.attention,
     Column.WORD: lambda row: _words(row.order.venue_status),
     Column.SOURCE: lambda row: _words(row.order.source),
     Column.CREATED: lambda row: _time(row.order.created_at),
@@ -73,4 +72,4 @@ VALUES: Mapping[Column, Callable[[GridRow], Plain]] = {
     Column.ID: lambda row: _words(row.key.order_id),
     Column.CLIENT: lambda row: _words(row.order.client_order_id),
 }
-"""Every column can be sorted by."""
+"""Every column can be sorted by; the status, whose rank depends on the moment, by its attention."""

@@ -148,6 +148,40 @@ class TestOrder:
         model.set_sort(Column.STATUS)
         assert ids(model) == ["unknown", "sent", "open", "gone"]
 
+    @pytest.mark.parametrize(("fresh", "reverse"), [("a-young", False), ("z-young", True)])
+    def test_sorted_by_status_a_doubt_comes_before_the_young_ones_once_it_is_an_alarm(
+        self, fresh: str, reverse: bool
+    ) -> None:
+        model = GridModel()
+        model.set_sort(Column.STATUS, reverse)
+        model.pass_time(100.0)
+        young, old, older = (
+            row_of(order_of(name), stage=Stage.UNKNOWN, since=since)
+            for name, since in ((fresh, 99.5), ("b-old", 99.0), ("c-older", 50.0))
+        )
+        model.apply([young, row_of(order_of("d-open")), row_of(order_of("e-sent"), stage=Stage.SENT)])
+        model.apply([old, older])
+
+        def stand() -> list[str]:
+            return ids(model)[::-1] if reverse else ids(model)
+
+        def first(*names: str) -> bool:
+            """Of equal rank they stand by their keys, also upside down."""
+            return sorted(stand()[: len(names)]) == sorted(names)
+
+        assert first("c-older")
+        assert first("c-older", fresh, "b-old")
+        assert model.place(older) == (4 if reverse else 0)
+        assert not model.pass_time(99.0 + badges.UNKNOWN_ALARM - 0.1)
+        assert model.pass_time(99.0 + badges.UNKNOWN_ALARM)
+        assert first("c-older", "b-old")
+        assert not model.pass_time(99.4 + badges.UNKNOWN_ALARM)
+        model.apply([row_of(order_of("b-old"), revision=1)], [older.key])
+        assert first(fresh, "e-sent")
+        assert model.pass_time(99.5 + badges.UNKNOWN_ALARM)
+        assert not model.pass_time(1_000.0)
+        assert [model.position(key_of(name)) is not None for name in (fresh, "b-old")] == [True, True]
+
     def test_a_stop_sorts_by_its_trigger_price(self) -> None:
         stop = replace(order_of("stop", price=None, kind=OrderType.STOP), trigger_price=Decimal(3))
         model = filled_model(order_of("low", price="2"), order_of("high", price="4"), stop)
