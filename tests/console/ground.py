@@ -93,10 +93,11 @@ class Ground:
         await self.until(lambda: self.app.event_time() > begun + SAME_READ)
 
     async def press(self, *keys: str) -> None:
-        """Keys that arrive one by one."""
+        """Keys that arrive one by one; what they made the console say has been painted."""
         for key in keys:
             await self.pilot.press(key)
             await self.later()
+        await self.until(lambda: not self.app.untold or self.app._exit)
 
     async def arm(self) -> ArmScreen:
         await self.press("ctrl+k")

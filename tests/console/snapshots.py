@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from pathlib import Path
 from time import monotonic
 from unittest.mock import patch
@@ -22,6 +23,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.pilot import Pilot
 
+from cancel_tui.console import app as console_app
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.columns import Column
 from cancel_tui.console.guard import SAME_READ
@@ -146,13 +148,7 @@ class Tour:
         await self.until(lambda: screen.ready)
         await note("confirm")
         await press("escape", "slash", "escape", "u")
-        for key, name in (
-            ("question_mark", "help"),
-            ("c", "columns"),
-            ("K", "keys"),
-            ("V", "venues"),
-            ("l", "log"),
-        ):
+        for key, name in _ROOMS:
             await press(key)
             await note(name)
             await press("escape")
@@ -178,7 +174,8 @@ class Tour:
 async def tour() -> Mapping[str, str]:
     """The snapshots by name, of one console that changes its size and its theme on every screen."""
     found: dict[str, str] = {}
-    with patch.dict(os.environ):
+    # A busy machine is told in the header; it is no part of any screen.
+    with patch.dict(os.environ), patch.object(console_app, "LAGGING", inf):
         os.environ.pop("NO_COLOR", None)
         async with desk_of(
             Scene(SIZES[0], calm, orders=24, cancel_delay={"broker": 0.0}, lookback_days=14), PictureClock()
@@ -193,7 +190,7 @@ async def tour() -> Mapping[str, str]:
                         for look, theme in LOOKS.items():
                             app.wear(theme)
                             app.book.lines.clear()
-                            app.notice, app.lag = "", 0.0
+                            app.notice = ""
                             for _ in range(2):
                                 app.look()
                                 await pilot.pause(0.02)
