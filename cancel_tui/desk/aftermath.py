@@ -24,7 +24,8 @@ _CLOCKS = 1.0
 class Contradiction:
     """Orders that a later list shows as live, and the parts of the list that hold them."""
 
-    keys: set[OrderKey] = field(default_factory=set)
+    orders: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    """Each as it is listed, with the monotonic time at which that list was begun."""
     parts: set[str] = field(default_factory=set)
 
 
@@ -38,9 +39,9 @@ def contradiction(engine: Engine, book: VenueBook, wall_of_zero: float) -> Contr
     found = Contradiction()
     for part_id, reading in book.parts.items():
         for key in _against(engine, reading.orders, reading.begun, wall_of_zero):
-            found.keys.add(key)
+            found.orders[key] = reading.orders[key], reading.begun
             found.parts.add(part_id)
-    return found if found.keys else None
+    return found if found.orders else None
 
 
 def _against(

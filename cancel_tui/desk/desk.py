@@ -64,7 +64,7 @@ class Desk(Switching):
                 continue
             found = contradiction(run.engine, slot.book, venue_wall - self.clock.monotonic())
             if found is not None:
-                kill.contradict(slot.name, found.keys, found.parts)
+                kill.contradict(slot.name, found)
 
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""

@@ -7,7 +7,7 @@ methods. The same machine serves the kill, the cancel of marked orders and the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -27,7 +27,7 @@ from cancel_tui.desk.actions import (
 from cancel_tui.desk.impasse import Impasse, impasses, pending
 from cancel_tui.desk.listing import Listing
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import OrderKey
+from cancel_tui.orders import Order, OrderKey
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 
@@ -114,11 +114,20 @@ class Engine(Listing):
         self._final_read.clear()
         self._unauthorised = 0
 
-    def reopen(self, now: float, before: float, parts: Iterable[str], keys: Iterable[OrderKey]) -> None:
-        """A later list of these parts shows these orders: start over, for what there was before the flat.
+    def reopen(
+        self,
+        now: float,
+        before: float,
+        parts: Iterable[str],
+        shown: Mapping[OrderKey, tuple[Order, float]],
+        *,
+        last: bool,
+    ) -> None:
+        """Later lists of these parts show these orders: start over, for what there was before the flat.
 
         `before` is the venue's wall time of the flat. What was placed later belongs to nobody's kill, and so
-        the venue's own cancel-all is not used again.
+        the venue's own cancel-all is not used again. With each order comes when the list that shows it was
+        begun. `last`: nobody will ask about them any more, so that the list is the last word on them.
         """
         self._renew(now)
         self.flat_at = None
@@ -132,9 +141,14 @@ class Engine(Listing):
         if scope.grows:
             before = before if scope.older_than is None else min(before, scope.older_than)
             self.aim = replace(self.aim, scope=replace(scope, older_than=before))
-        for key in keys:
+        for key, (order, begun) in shown.items():
             track = self.tracks.get(key)
-            if track is not None:
+            if track is None:
+                self._see(order, begun, now)
+            elif last:
+                track.see(order, begun, now)
+                self.changes.note(key)
+            else:
                 track.doubted, track.read_back, track.lost = True, False, False
                 track.next_read = now
 

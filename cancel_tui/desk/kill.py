@@ -7,13 +7,14 @@ by a hold, or because a later list contradicts its flat.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
 from cancel_tui import __version__
 from cancel_tui.clock import Clock
+from cancel_tui.desk.aftermath import Contradiction
 from cancel_tui.desk.engine import Engine, Verdict, worst
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Tally
@@ -127,8 +128,8 @@ class Kill:
             self._desk[1].note("kill_reopened", kill=self.kill_id, venue=name)
             self.spawn(self._finish(*self._desk))
 
-    def contradict(self, name: VenueName, keys: Iterable[OrderKey], parts: Iterable[str]) -> None:
-        """A later list of these parts shows these orders as live: what was said of them is withdrawn.
+    def contradict(self, name: VenueName, by: Contradiction) -> None:
+        """A later list shows orders as live: what was said of them is withdrawn, and they are named.
 
         The venue is taken up again, for what was there before its flat: an order that somebody placed after
         the verdict is none of this kill's.
@@ -137,7 +138,7 @@ class Kill:
         if self._desk is None or not run.over:
             return
         clock, journal = self._desk
-        found = set(keys)
+        found = set(by.orders)
         count = self._reopenings[name] = self._reopenings.get(name, 0) + 1
         self.withdrawn.setdefault(name, set()).update(found)
         journal.note(
@@ -150,7 +151,8 @@ class Kill:
         now = clock.monotonic()
         flat_at = now if run.engine.flat_at is None else run.engine.flat_at
         before = clock.wall() - (now - flat_at) + (run.venue.clock_offset or 0.0)
-        run.engine.reopen(now, before, parts, found)
+        run.engine.reopen(now, before, by.parts, by.orders, last=count > REOPENINGS)
+        run.trail.scan()
         if count <= REOPENINGS:
             self._again(name)
         self._changed()

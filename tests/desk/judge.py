@@ -9,6 +9,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.clock import Clock
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import INCOMPLETE, Kill
+from cancel_tui.desk.report import kill_json
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.market import SimOrder
@@ -121,15 +122,14 @@ class Judge:
         return []
 
     def unnamed(self, kill: Kill) -> list[str]:
-        """Orders in scope that are live and named nowhere, although the venue's line does not say why.
+        """Orders in scope that are live and that the report does not call open or unknown, each by its id.
 
-        Only where it says that the list was not whole can nobody know what is missing.
+        Only where the venue's line says that the list was not whole can nobody know what is missing.
         """
         if any(INCOMPLETE in (one.error or "") for one in kill.results()):
             return []
-        named = {str(track.key.order_id) for track in kill.tracks()}
-        # Those that contradicted a flat stand in the report by their ids, too.
-        named |= {str(key.order_id) for keys in kill.withdrawn.values() for key in keys}
+        said = (Ending.OPEN.value, Ending.UNKNOWN.value)
+        named = {str(one["order_id"]) for one in kill_json(kill)["orders"] if one["outcome"] in said}
         rows = [row for row in self._venue.truth() if self._counts(kill, row) and self.mine(row)]
         return [f"{row['order_id']} is live and not named" for row in rows if row["order_id"] not in named]
 

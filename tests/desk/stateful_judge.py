@@ -59,8 +59,8 @@ class Judge:
         """The complete list of a part that was sent last, whoever got it."""
         self.taken: set[OrderKey] = set()
         """Orders of which a venue has said, in whatever words, that it is cancelling them, or would."""
-        self.polled_live: dict[OrderKey, float] = {}
-        """When the newest poll that showed an order as live was sent."""
+        self.listed_live: dict[OrderKey, float] = {}
+        """When the newest list that showed an order as live was sent, whoever got it: all go by the book."""
         self.withdrawn = 0
         self._stamp: tuple[int, ...] = ()
 
@@ -81,6 +81,7 @@ class Judge:
             if kind == "flat_withdrawn" and (found := self.deeds.get(facts["kill"])):
                 # What contradicts a flat starts the kill again, with as much time as it had.
                 found.deadline = self.now + found.seconds
+                found.over = found.over and not facts["reopened"]
                 name = facts["venue"]
                 flat = found.flat_wall.get(name, self.desk.clock.wall())
                 found.before[name] = min(flat, found.before.get(name, inf))
@@ -205,8 +206,8 @@ class Judge:
                 if asked.kill is None:
                     self._contradicts(market, asked)
         self.taken |= {one.key for one in told(asked) if one.status is OrderStatus.PENDING_CANCEL}
-        if asked.kill is None and asked.left is not None:
-            self.polled_live.update({one.key: asked.left for one in told(asked) if one.status.live})
+        if asked.call is CallClass.LIST and asked.left is not None:
+            self.listed_live.update({one.key: asked.left for one in told(asked) if one.status.live})
         deed = self.deeds.get(asked.kill or "")
         if deed is None:
             return
@@ -309,7 +310,7 @@ class Judge:
             if truth.live_since < self._second_list(deed, market, truth) and not truth.hidden_long:
                 self.claim(truth.status.terminal, "gone, and it lives:", truth)
         elif shown is Ending.OPEN and said.cancel_ended is not None:
-            seen = max(said.live_begun, self.polled_live.get(track.key, -inf))
+            seen = max(said.live_begun, self.listed_live.get(track.key, -inf))
             fresh = seen >= said.cancel_ended
             self.claim(fresh, "shown as open on evidence from before its cancel:", track.key, seen, deed)
         accepted = track.stage is Stage.ACCEPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -13,6 +14,8 @@ from cancel_tui.desk.chain import read_journal
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import REOPENINGS, Kill
 from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.report import kill_json
+from cancel_tui.desk.story import order_stories
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.scope import Scope
@@ -128,11 +131,16 @@ async def test_an_order_that_comes_back_for_ever_is_alarmed_and_not_chased_for_e
             await ended(at, kill)
             assert verdict(kill) is Verdict.FLAT
             at.clock.advance(8.0)
-        again(at)
+        back, hidden = again(at), fresh(at, at.clock.wall() - 3600.0)
         await look(at)
         assert kill.finished_wall is not None
-        assert verdict(kill) is not Verdict.FLAT, "it is withdrawn all the same"
+        assert verdict(kill) is Verdict.NOT_FLAT, "it is withdrawn all the same"
         assert "came back after a flat" in str(kill.results()[0].error)
+        named = {one["order_id"]: one["outcome"] for one in kill_json(kill)["orders"]}
+        assert (named[back.id], named[hidden.id]) == ("open", "open"), "nobody asks any more: the list is it"
+        await asyncio.to_thread(at.desk.journal.close, 5)
+        stories = order_stories(one for _, one in read_journal(tmp_path / "data" / "journal"))
+        assert {one.outcome for one in stories if one.order in (back.id, hidden.id)} == {"open"}
 
 
 async def test_orders_that_were_left_behind_are_taken_and_new_ones_not_with_them(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from cancel_tui.desk.kill import Kill
-from cancel_tui.orders import VenueName
+from cancel_tui.orders import Family, OrderId, OrderKey, VenueName
 from cancel_tui.practice.market import State
 from cancel_tui.scope import Scope
 from tests.desk.drive import Stage, stage
@@ -39,6 +39,7 @@ async def test_an_end_that_was_none_is_seen(tmp_path: Path) -> None:
         said = judge.verdict(kill)
         assert f"{order.id} is canceled in our words and live in truth" in said
         assert any(one.startswith("FLAT with 1 live") for one in said)
+        assert judge.unnamed(kill) == [f"{order.id} is live and not named"], "not by the word canceled"
         assert judge.excused(kill, {"list_hides_long"})
         assert not judge.excused(kill, {"hang"})
 
@@ -76,6 +77,8 @@ async def test_an_order_left_behind_without_a_name_is_seen(tmp_path: Path) -> No
         order = at.cluster.named("p99").book.add(at.cluster.named("p99").newcomer())
         judge._alive_since[order.id] = 0.0
         assert judge.unnamed(kill) == [f"{order.id} is live and not named"]
+        kill.withdrawn[P99] = {OrderKey(P99, None, Family.ORDER, OrderId(order.id))}
+        assert judge.unnamed(kill) == [f"{order.id} is live and not named"], "that is no word on how it is"
 
 
 async def test_a_cancel_outside_the_scope_is_seen(tmp_path: Path) -> None:
