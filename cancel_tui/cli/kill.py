@@ -170,4 +170,7 @@ def report(kill: Kill, *, as_json: bool) -> None:
         render.say(f"  filled meanwhile: {literal(words, 200)}")
     for key, order in kept(kill).items():
         render.say(f"  {render.short(key)}: left alone, {order.type.value} kept as chosen")
+    for one in kill.results():
+        for note in one.notes:
+            render.say(f"  {one.venue}: {note}")
     render.say(render.verdict_line(kill))

@@ -98,6 +98,7 @@ class Cancelling(KillState):
                 native.wanted, native.flying = False, True
                 native.attempts += 1
                 native.sent_at = now
+                native.blind = not (self.complete_passes or self.informed)
                 native.reach = self._in_reach(native.symbol)
                 for key in native.reach:
                     self._sent(self.tracks[key], now)
@@ -244,6 +245,7 @@ class Cancelling(KillState):
             native.answered = True
             native.named = native.named or bool(outcome.value.orders or outcome.value.ids)
             named = self._named(outcome.value, native.sent_at, now, wall)
+        self._silent(native, outcome, named)
         for key in native.reach:
             track = self.tracks[key]
             if track.stage is not Stage.SENT or key in self._cancels_flying:
@@ -272,6 +274,15 @@ class Cancelling(KillState):
         self.learn_spelling(())
         self._closed_at = max(self._closed_at, now + READ_AFTER)
         self._soon(now)
+
+    def _silent(self, native: Native, outcome: Outcome[CancelAllAck], named: set[OrderId]) -> None:
+        """Remember a cancel-all whose answer does not say what it ended, where no list can have said it."""
+        refused = not isinstance(outcome, Answered) and definite(outcome)
+        if not native.blind or named or refused or isinstance(outcome, NotSent):
+            return
+        self.silent_at = native.sent_at if self.silent_at is None else self.silent_at
+        # An answer without a name says that there was nothing; a lost one says nothing at all.
+        self.untold = self.untold or not isinstance(outcome, Answered)
 
     def _named(self, ack: CancelAllAck, sent_at: float | None, now: float, wall: float) -> set[OrderId]:
         for order in ack.orders:

@@ -14,6 +14,7 @@ from cancel_tui.desk.decision import Place, decision
 from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lookback import after_silence
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.slot import Slot, VenueState
@@ -22,7 +23,7 @@ from cancel_tui.desk.watching import Credentials
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.settings import Settings
-from cancel_tui.venues.base import Venue
+from cancel_tui.venues.base import TellsFinished, Venue
 from cancel_tui.venues.outcome import Answered
 
 FRESH = 10.0
@@ -132,9 +133,13 @@ class Desk(Switching):
             self._hand_over(slot, engine)
             if not by_id and scope.grows:
                 engine.start_from(self._known_live(slot))
+                engine.informed = slot.complete and self._fresh(slot.listed_at)
             engine.adopt(order for order in orders if order.venue == name)
             run = VenueRun(kill.kill_id, engine, slot.venue, slot.lane, self.clock, self.journal, slot.flying)
             run.listed = self._feed(slot)
+            venue: object = slot.venue
+            if isinstance(venue, TellsFinished):
+                run.look_back = lambda one: after_silence(one, venue, self.clock)
             return run
 
         kill.prepare, kill.serves = prepare, self._serves
@@ -145,18 +150,21 @@ class Desk(Switching):
         engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
         engine.proof.remember(slot.book.empty_past({part.id for part in slot.parts if part.past}))
 
+    def _fresh(self, begun: float | None) -> bool:
+        """Whether a list that was begun then is good enough to cancel by."""
+        return begun is not None and self.clock.monotonic() - begun <= FRESH
+
     def _known_live(self, slot: Slot) -> Iterator[tuple[Order, float]]:
         """Orders of a list that is fresh enough to cancel by, with the time at which it was begun.
 
         What another kill has brought to an end since is not among them.
         """
-        now = self.clock.monotonic()
         runs = [kill.runs[slot.name] for kill in self.kills if slot.name in kill.runs]
         ended = {
             key: one.since for run in runs for key, one in run.engine.tracks.items() if one.stage.settled
         }
         for reading in slot.book.parts.values():
-            if now - reading.begun <= FRESH:
+            if self._fresh(reading.begun):
                 for key, order in reading.orders.items():
                     if ended.get(key, -inf) < reading.begun:
                         yield order, reading.begun

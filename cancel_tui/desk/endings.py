@@ -24,6 +24,11 @@ class Endings(Cancelling):
             return False
         return any(self._wants_end(track) for track in self.tracks.values())
 
+    @property
+    def reads_ends(self) -> bool:
+        """Whether ends of orders that are named are being read, or are still to be read."""
+        return self._closed_flying or self._ends_readable
+
     def _wants_end(self, track: Track) -> bool:
         if track.stage.settled:
             if track.doubted and track.key not in self._final_read:
@@ -168,8 +173,13 @@ class Endings(Cancelling):
         track.lost = True
         track.next_read = now + max(self.aim.settle, 0.2)
 
-    def took_finished(self, orders: Iterable[Order], why: str, now: float, wall: float) -> None:
-        """Finished orders of the scope that nobody has met, on the venue's word; `why` they are named."""
+    def took_finished(
+        self, orders: Iterable[Order], why: str, now: float, wall: float, asked: float | None = None
+    ) -> None:
+        """Finished orders of the scope that nobody has met, on the venue's word; `why` they are named.
+
+        `asked` is the wall time of the cancel-all of this kill that may have reached them.
+        """
         for order in orders:
             if order.key not in self.tracks:
                 self._observe(order)
@@ -177,6 +187,8 @@ class Endings(Cancelling):
                 track.end(order, now, wall)
                 track.read_back = True
                 track.message = why
+                if asked is not None:
+                    track.attempts, track.requested_wall = 1, asked
                 self.changes.note(order.key)
 
     def took_closed_part(self, orders: Iterable[Order], now: float, wall: float) -> None:

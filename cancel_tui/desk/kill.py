@@ -39,6 +39,8 @@ class VenueResult:
     throttled: int
     error: str | None
     blind_spots: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What the record of it leaves out, in words; it takes nothing from the verdict."""
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Kill:
             blind_spots={one.venue: list(one.blind_spots) for one in self.results() if one.blind_spots},
             errors={one.venue: one.error for one in self.results() if one.error},
             requests={one.venue: one.requests for one in self.results()},
+            notes={one.venue: list(one.notes) for one in self.results() if one.notes},
             resumes=self.about.get("resumes"),
             outcomes={track.key.shown_id: track.outcome.value for track in self.tracks()},
         )
@@ -288,6 +291,10 @@ INCOMPLETE = "the newest list is not complete: more may be live"
 """What a venue's line says first where nobody can know which orders it leaves out."""
 
 
+UNTOLD = "its cancel-all may have ended orders that no list and no answer named: how many is not known"
+"""What a venue's line says where the report may not hold every order that ended."""
+
+
 def _trouble(engine: Engine) -> str | None:
     """What a venue that is not flat has to say."""
     said = engine.error or engine.complaint or engine.doubt
@@ -306,4 +313,5 @@ def _result(name: VenueName, run: VenueRun) -> VenueResult:
         run.tally.throttled,
         None if verdict is Verdict.FLAT else _trouble(engine),
         tuple(sorted({*engine.capabilities.blind_spots, *engine.blind_spots})),
+        (UNTOLD,) if engine.untold else (),
     )

@@ -140,6 +140,7 @@ def kill_json(kill: Kill) -> dict[str, Any]:
                 "failures": failures_json(kill, one.venue),
                 "unknown_words": odd_words(kill, one.venue),
                 "kept": kept_json(kill, one.venue),
+                "notes": list(one.notes),
             }
             for one in kill.results()
         ],

@@ -13,20 +13,12 @@ from datetime import datetime
 from cancel_tui.desk.decision import Place, decision
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lookback import after_death
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.unfinished import Unfinished
-from cancel_tui.orders import Order, VenueName
-from cancel_tui.scope import Match
-from cancel_tui.venues.base import ClosedQuery, TellsFinished
-
-_MARGIN = 3.0
-"""Seconds by which venues round the time of an end, and by which clocks differ after they were compared."""
-_PAGES = 60
-_UNDATED = 500
-"""Finished orders that nothing dates: so many of the newest are named, because any of them may be meant."""
-_DATED_WORDS = "ended since the decision; found among the finished orders"
-_UNDATED_WORDS = "found among the finished orders; the venue does not say when it ended, it may be older"
+from cancel_tui.orders import VenueName
+from cancel_tui.venues.base import TellsFinished
 
 
 def plan_resume(
@@ -61,8 +53,11 @@ def plan_resume(
         run = await fresh(name)
         if isinstance(run, VenueRun):
             _hand_on(run, case)
-            if name in case.natives and isinstance(run.venue, TellsFinished):
-                run.beside(_look_back(run, run.venue, _seconds(case.began_at)))
+            if name in case.natives:
+                # It reaches back to the decision, and so beyond every cancel-all of this kill.
+                run.look_back, run.engine.untold = None, True
+                if isinstance(run.venue, TellsFinished):
+                    run.beside(after_death(run, run.venue, _seconds(case.began_at)))
         return run
 
     kill.prepare = prepare
@@ -80,42 +75,6 @@ def _hand_on(run: VenueRun, case: Unfinished) -> None:
         if frozen is None and one.settled:
             continue
         run.engine.inherit(one.key, _seconds(one.requested_at), acknowledged=one.acknowledged)
-
-
-async def _look_back(run: VenueRun, venue: TellsFinished, since: float | None) -> None:
-    """Read what ended since the decision; orders of the scope among it belong to the report.
-
-    That comes after the first complete list: an order that this list does not hold any more has ended
-    before, so that no order can slip through between the two. Where the venue does not date its ends they
-    are named all the same, and said to be undated.
-    """
-    if since is None or not await run.once_listed():
-        return
-    queue: list[ClosedQuery] = list(venue.finished_since(since))
-    undated: list[Order] = []
-    pages = 0
-    while queue and pages < _PAGES:
-        pages += 1
-        page = await run.finished_page(queue.pop(0))
-        if page is None:
-            # What was behind it stays unread; the lists still prove what is live.
-            run.trail.note("look_back_failed", pages=pages)
-            return
-        offset = run.venue.clock_offset or 0.0
-        moment = since + offset - _MARGIN
-        over = [order for order in page.orders if order.status.terminal and _meant(run, order)]
-        run.found_finished((one for one in over if (one.updated_at or 0.0) >= moment), _DATED_WORDS)
-        undated += [one for one in over if one.updated_at is None]
-        if page.next is not None:
-            queue.insert(0, page.next)
-    undated.sort(key=lambda one: -(one.created_at or 0.0))
-    run.found_finished(undated[:_UNDATED], _UNDATED_WORDS)
-    run.trail.note("looked_back", pages=pages, undated=len(undated), named=min(len(undated), _UNDATED))
-
-
-def _meant(run: VenueRun, order: Order) -> bool:
-    engine = run.engine
-    return engine.aim.scope.match(order, engine.capabilities.lacks) is Match.YES
 
 
 def _seconds(at: str | None) -> float | None:

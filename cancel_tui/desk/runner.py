@@ -17,7 +17,7 @@ from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, LanePort, Tally, Urgency, forever
 from cancel_tui.desk.trail import Trail
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.venues.base import ClosedPage, ClosedQuery, Part, PartList, Venue
+from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
 
 Pass = dict[str, tuple[float, Outcome[PartList]]]
@@ -61,6 +61,8 @@ class VenueRun:
         self.changed: Callable[[], None] = lambda: None
         self.listed: Callable[[Pass], None] = lambda _: None
         """Called with what each pass brought, so that the book learns of it too."""
+        self.look_back: Callable[[VenueRun], Coroutine[Any, Any, None]] | None = None
+        """Looks for what a cancel-all ended without a name; None where the venue cannot tell."""
         self._kill_id = kill_id
         self._clock = clock
         self._journal = journal
@@ -127,6 +129,25 @@ class VenueRun:
             await self._clock.sleep(_LOOK)
         return True
 
+    async def know_clock(self) -> None:
+        """Measure the venue's clock, where nobody has: finished orders are dated by it."""
+        if self.venue.clock_offset is None:
+            await self._safe(self.venue.measure_clock(self._port()))
+
+    async def spare_page(self, *, first: bool) -> bool:
+        """Wait until a page of finished orders costs nobody else anything; False where none may be read.
+
+        Ends of orders that are named come first, and a verdict waits for the first page only.
+        """
+        while (now := self._clock.monotonic()) <= self.engine.deadline:
+            ready = self.lane.pace(CallClass.CLOSED).earliest(now) <= now
+            if self.engine.done(now):
+                return first and ready
+            if ready and not self.engine.reads_ends:
+                return True
+            await self._clock.sleep(_LOOK)
+        return False
+
     async def finished_page(self, query: ClosedQuery) -> ClosedPage | None:
         """One page of finished orders for a look back; None where it could not be read."""
         port = self._port()
@@ -134,9 +155,12 @@ class VenueRun:
         self.trail.closed(outcome, port.numbers)
         return outcome.value if isinstance(outcome, Answered) else None
 
-    def found_finished(self, orders: Iterable[Order], why: str) -> None:
-        """Orders of the scope that a look back found, and how they come to be named."""
-        self.engine.took_finished(orders, why, *self._now())
+    def found_finished(self, orders: Iterable[Order], why: str, asked: float | None = None) -> None:
+        """Orders of the scope that a look back found, and how they come to be named.
+
+        `asked` is the wall time of the cancel-all that may have reached them.
+        """
+        self.engine.took_finished(orders, why, *self._now(), asked)
         self.trail.scan()
         self.changed()
 
@@ -207,6 +231,10 @@ class VenueRun:
                 raise
             self.engine.took_native(action.symbol, native, *self._now())
             self.trail.native(action.symbol, native, port.numbers)
+            look_back, silent = self.look_back, self.engine.silent_at is not None
+            if silent and look_back is not None:
+                self.look_back = None
+                self.beside(look_back(self))
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
             try:

@@ -50,6 +50,8 @@ class Native:
     """An answer to it named orders: the venue understands this spelling."""
     reach: tuple[OrderKey, ...] = ()
     """Orders that were known when it left."""
+    blind: bool = False
+    """Whether it left before any list had named what it was going to reach."""
 
 
 @dataclass
@@ -97,6 +99,12 @@ class KillState(ABC):
         """Whether it was told to start no new cancel: then no later list gives it new time."""
         self.parts: tuple[Part, ...] = ()
         self.last_cancel = -inf
+        self.informed = False
+        """Whether a complete list made shortly before has told which orders there are."""
+        self.silent_at: float | None = None
+        """When a cancel-all left that may have ended orders which neither a list nor its answer named."""
+        self.untold = False
+        """Whether such orders may still be missing from what is said: its answer was lost."""
         self.flat_at: float | None = None
         self.first_flat_at: float | None = None
         self.reopened = 0

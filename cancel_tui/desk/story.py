@@ -133,6 +133,7 @@ def document(entries: Sequence[Entry], kill: str) -> Record:
         "venues": final.get("venues"),
         "blind_spots": final.get("blind_spots"),
         "errors": final.get("errors"),
+        "notes": final.get("notes"),
         "requests": final.get("requests"),
         "unmatched": final.get("unmatched"),
         "outcomes": final.get("outcomes"),
