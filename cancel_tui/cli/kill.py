@@ -55,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="KILL_ID",
-        help="finish a kill whose process is gone, in its recorded scope and nowhere else",
+        help="finish a kill whose process is gone, or by its id one that was not proven flat,"
+        " in its recorded scope and nowhere else",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 

@@ -1,15 +1,19 @@
-"""Kills whose process is gone before their end: announced by every command, chosen by `kill --resume`."""
+"""Kills whose process is gone before their end: announced by every command, chosen by `kill --resume`.
+
+By its id a kill is chosen as well that came to its end and was not proven flat.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from pathlib import Path
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
 from cancel_tui.clock import Clock
 from cancel_tui.desk.decision import UnreadableError
-from cancel_tui.desk.unfinished import Unfinished, announced, find
+from cancel_tui.desk.unfinished import Unfinished, announced, find, named
 from cancel_tui.paths import data_path
 from cancel_tui.text import literal
 
@@ -19,22 +23,21 @@ _SHOWN = 10
 
 def announce(options: argparse.Namespace, clock: Clock) -> None:
     """Say on standard error which kills of recent days have no end, and how to finish them."""
-    for line in announced(_found(options, clock, every=False)):
+    for line in announced(_found(options, clock)):
         render.warn(literal(line, 400))
 
 
 async def announce_later(options: argparse.Namespace, clock: Clock) -> None:
     """The same beside something that must not wait for it."""
-    cases = await asyncio.get_running_loop().run_in_executor(
-        None, lambda: _found(options, clock, every=False)
-    )
+    cases = await asyncio.get_running_loop().run_in_executor(None, lambda: _found(options, clock))
     for line in announced(cases):
         render.warn(literal(line, 400))
 
 
 def what_was_in_flight(case: Unfinished) -> None:
     """Say on standard error what the dead process had not heard of any more."""
-    render.warn(f"kill {literal(case.kill_id, 40)} of {literal(case.began_at, 40)}: {case.words()}")
+    end = f" ended {case.how}" if case.ended else ""
+    render.warn(f"kill {literal(case.kill_id, 40)} of {literal(case.began_at, 40)}{end}: {case.words()}")
     scope = case.scope()
     typed = [f"{name} {' '.join(values)}" for name, values in scope.raw.items() if values]
     words = "everything on " + ", ".join(case.places())
@@ -61,15 +64,16 @@ def chosen(options: argparse.Namespace, clock: Clock) -> Unfinished:
         raise UsageError(f"--{scoped[0].replace('_', '-')}: --resume takes its scope from the record")
     wanted = options.resume
     if wanted:
-        named = [one for one in _found(options, clock, every=True) if _is(one, wanted)]
-        if not named:
-            raise UsageError(
-                f"--resume {literal(wanted, 40)}: no such kill without an end is on record, or it still runs"
-            )
-        return _readable(named[0])
-    found = _found(options, clock, every=False)
+        case = named(_journal(options), wanted)
+        if isinstance(case, str):
+            raise UsageError(f"--resume {literal(wanted, 40)}: {literal(case, 200)}")
+        return _readable(case)
+    found = _found(options, clock)
     if not found:
-        raise UsageError("--resume: no kill of the last days is without an end; name an older one")
+        raise UsageError(
+            "--resume: no kill of the last days is without an end;"
+            " name an older one, or one that ended without being proven flat"
+        )
     if len(found) > 1:
         raise UsageError(
             "--resume: several have no end; name one:\n"
@@ -86,9 +90,9 @@ def _readable(case: Unfinished) -> Unfinished:
     return case
 
 
-def _is(one: Unfinished, wanted: str) -> bool:
-    return wanted.casefold() in {name.casefold() for name in (one.kill_id, *one.members)}
+def _found(options: argparse.Namespace, clock: Clock) -> list[Unfinished]:
+    return find(_journal(options), clock.wall())
 
 
-def _found(options: argparse.Namespace, clock: Clock, *, every: bool) -> list[Unfinished]:
-    return find(data_path(options.data_dir) / "journal", clock.wall(), every=every)
+def _journal(options: argparse.Namespace) -> Path:
+    return data_path(options.data_dir) / "journal"

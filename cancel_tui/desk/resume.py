@@ -53,7 +53,7 @@ def plan_resume(
         run = await fresh(name)
         if isinstance(run, VenueRun):
             _hand_on(run, case)
-            if name in case.natives:
+            if name in case.natives and not case.ended:
                 # It reaches back to the decision, and so beyond every cancel-all of this kill.
                 run.look_back, run.engine.untold = None, True
                 if isinstance(run.venue, TellsFinished):

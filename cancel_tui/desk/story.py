@@ -17,7 +17,8 @@ SURROUNDING = ("fault", "journal_gap", "venue_locked")
 _DESCRIPTION = ("symbol", "exchange", "side", "type", "price", "quantity", "created_at")
 _TOLD = ("symbol", "exchange", "side")
 """What the answers tell of an order beside its state."""
-_SETTLED = ("ended", "gone")
+SETTLED = ("ended", "gone")
+"""The stages of an order that is over."""
 _Id = tuple[str, str | None, str]
 """Venue, account where ids are per account, and the id as a person types it."""
 
@@ -47,7 +48,7 @@ class OrderStory:
     @property
     def settled(self) -> bool:
         """Whether an end of it is on record."""
-        return self.stage in _SETTLED
+        return self.stage in SETTLED
 
     def json(self) -> Record:
         """The document's object."""

@@ -1,7 +1,8 @@
 """Kills that have no end on record although their process is gone: what was in flight, what has no end.
 
 A kill that takes up another one names it. All that belong together are one case: it is finished when the
-kill itself has an end, or when one that took it up ended proven flat.
+kill itself has an end, or when one that took it up ended proven flat. A kill whose end is not flat is no
+such case by itself, because somebody has read its verdict; whoever names it finds it all the same.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from pathlib import Path
 from cancel_tui.desk.chain import Entry, Record, intact, merged, read_file
 from cancel_tui.desk.decision import Place, UnreadableError, places_from, scope_from
 from cancel_tui.desk.process import alive
-from cancel_tui.desk.story import OrderStory, of_kill, order_stories, state_of
+from cancel_tui.desk.story import SETTLED, OrderStory, of_kill, order_stories, state_of
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
 from cancel_tui.scope import Scope
 
 RECENT = 7 * 86_400.0
 """Seconds for which a kill without an end is announced by itself; after that it has to be named."""
+CUT_OFF, INTERRUPTED = "cut off", "interrupted"
+"""How a kill came to be without an end."""
 _STOP = "stop:"
 _LIFE = re.compile(
     rb'^\{"seq":\d+,"prev":"[^"]*","at":"[^"]*","kind":"'
-    rb'(opened|drill_begin|kill_begin|kill_end|kill_interrupted|kill_reopened)"[^\n]*\}$',
+    rb'(opened|drill_begin|kill_begin|kill_end|kill_interrupted|kill_reopened|flat_withdrawn)"[^\n]*\}$',
     re.MULTILINE,
 )
 """The records that tell whether a kill is over; the rest of a file need not be read for that."""
@@ -54,7 +57,8 @@ class Unfinished:
     members: tuple[str, ...]
     """It and the kills that took it up."""
     how: str
-    """`interrupted`, where somebody ended it; else `cut off`."""
+    """`interrupted`, where somebody ended it; `not flat` or `unverified`, where that is its end; else
+    `cut off`."""
     begin: Record
     """The record of the decision."""
     in_flight: tuple[str, ...]
@@ -86,9 +90,16 @@ class Unfinished:
         """Which venues were meant; raises `UnreadableError`."""
         return places_from(self.begin)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end in good order, without a proof."""
+        return self.how not in (CUT_OFF, INTERRUPTED)
+
     def words(self) -> str:
         """What was in flight, for a person."""
-        told = [f"{len(self.in_flight)} cancel{'s' * (len(self.in_flight) != 1)} in flight"]
+        told = []
+        if not self.ended:
+            told = [f"{len(self.in_flight)} cancel{'s' * (len(self.in_flight) != 1)} in flight"]
         told.append(f"{self.without_end} of {len(self.left)} touched orders without an end on record")
         return ", ".join(told)
 
@@ -98,16 +109,34 @@ def find(folder: Path, now: float, *, every: bool = False) -> list[Unfinished]:
 
     `now` is wall time in seconds. A folder that cannot be read holds none.
     """
+    cases = _cases(_lives(_files(folder, now, every=every)))
+    return [_told(folder, case) for case in cases if _open(case) and _dead(case)]
+
+
+def named(folder: Path, kill_id: str) -> Unfinished | str:
+    """The case that a kill belongs to, one that ended without a proof as well; a text says why it is none."""
+    wanted = kill_id.casefold()
+    for case in _cases(_lives(_files(folder, 0.0, every=True))):
+        if wanted not in {life.kill_id.casefold() for life in case}:
+            continue
+        proven = [life.kill_id for life in case if _proven(life)]
+        if proven:
+            return f"it was proven flat by kill {proven[-1]}: nothing is left to finish"
+        return _told(folder, case) if _dead(case) else "its process still runs"
+    return "no such kill is on record"
+
+
+def _lives(paths: Iterable[Path]) -> dict[str, _Life]:
     lives: dict[str, _Life] = {}
-    for path in _files(folder, now, every=every):
+    for path in paths:
         for record in _life_records(path):
             _take(lives, path, record)
-    return [_told(folder, case) for case in _cases(lives) if _dead(case)]
+    return lives
 
 
 def announced(cases: Iterable[Unfinished]) -> list[str]:
     """One line for each case, for a person who has just come."""
-    ways = {"interrupted": "was interrupted"}
+    ways = {INTERRUPTED: "was interrupted"}
     return [
         f"kill {one.kill_id} of {one.began_at} {ways.get(one.how, 'has no end')}: {one.words()}; "
         f"finish it with `cancel-tui kill --resume {one.kill_id}`"
@@ -167,7 +196,7 @@ def _take(lives: dict[str, _Life], path: Path, record: Record) -> None:
 
 
 def _cases(lives: dict[str, _Life]) -> list[list[_Life]]:
-    """What belongs together and is not finished; the first of each is the kill itself."""
+    """What belongs together, oldest first; the first of each is the kill itself."""
     kills = {name: life for name, life in lives.items() if life.begin}
     groups: dict[str, list[_Life]] = {}
     for name, life in kills.items():
@@ -178,14 +207,27 @@ def _cases(lives: dict[str, _Life]) -> list[list[_Life]]:
         groups.setdefault(root, []).append(life)
     found = []
     for root, group in groups.items():
-        ordered = sorted(group, key=lambda one: (one.kill_id != root, str(one.begin.get("at"))))
-        if kills[root].state != "ended" and not any(map(_proven, ordered)):
-            found.append(ordered)
+        found.append(sorted(group, key=lambda one: (one.kill_id != root, str(one.begin.get("at")))))
     return sorted(found, key=lambda one: str(one[0].begin.get("at")))
 
 
+def _open(case: list[_Life]) -> bool:
+    """Whether nobody has seen the end of it yet: of the kill itself, or of the newest that took it up."""
+    ended = case[0].state == case[-1].state == "ended"
+    return not ended and not any(map(_proven, case))
+
+
 def _proven(life: _Life) -> bool:
-    return life.state == "ended" and life.records[-1].get("verdict") == "flat"
+    """Whether it ended flat, and that stands.
+
+    To one that takes up another, a value of its scope that matches nothing any more is no slip of the pen.
+    """
+    last = life.records[-1]
+    if life.state != "ended":
+        return False
+    venues = last.get("venues")
+    every = isinstance(venues, dict) and bool(venues) and set(venues.values()) == {"flat"}
+    return last.get("verdict") == "flat" or ("resumes" in life.begin and every)
 
 
 def _dead(case: list[_Life]) -> bool:
@@ -223,9 +265,9 @@ def _told(folder: Path, case: list[_Life]) -> Unfinished:
         root.kill_id,
         str(root.begin.get("at")),
         tuple(life.kill_id for life in case),
-        "interrupted" if case[-1].state == "interrupted" else "cut off",
+        _how(case),
         root.begin,
-        tuple(_in_flight(records)),
+        tuple(in_flight(records)),
         tuple(left),
         frozenset(
             VenueName(str(record.get("venue")))
@@ -236,6 +278,15 @@ def _told(folder: Path, case: list[_Life]) -> Unfinished:
     )
 
 
+def _how(case: list[_Life]) -> str:
+    if case[-1].state == "interrupted":
+        return INTERRUPTED
+    if case[0].state != "ended" or case[-1].state != "ended":
+        return CUT_OFF
+    ends = [record for record in case[-1].records if record.get("kind") == "kill_end"]
+    return "not flat" if ends[-1].get("verdict") == "not_flat" else "unverified"
+
+
 def _key(one: OrderStory, kind: object) -> OrderKey:
     account = None if one.account is None else AccountId(one.account)
     if kind == "b2trader" and one.order.startswith(_STOP):
@@ -243,16 +294,42 @@ def _key(one: OrderStory, kind: object) -> OrderKey:
     return OrderKey(VenueName(one.venue), account, Family.ORDER, OrderId(one.order))
 
 
-def _in_flight(records: list[Entry]) -> list[str]:
-    """Cancels that may have left and were never answered."""
-    flying: dict[tuple[str, object, object], str] = {}
+def in_flight(records: Iterable[Entry]) -> list[str]:
+    """Cancels that may have left, were never answered, and of whose orders nobody has heard since."""
+    flying: dict[tuple[str, object, object], tuple[object, object, str]] = {}
     for name, record in records:
+        kind, venue = record.get("kind"), record.get("venue")
+        if kind == "kill_end":
+            # Whoever came to the end in good order has waited for its own, and looked after all others.
+            flying.clear()
+        elif kind == "flat":
+            flying = {mark: one for mark, one in flying.items() if mark[1] != venue}
+        elif kind in ("order", "orders"):
+            over = _settled(record)
+            flying = {mark: one for mark, one in flying.items() if mark[1] != venue or one[:2] not in over}
         if record.get("call") not in ("cancel", "cancel_all"):
             continue
-        mark = (name, record.get("venue"), record.get("no"))
-        if record.get("kind") == "request":
+        mark = (name, venue, record.get("no"))
+        if kind == "request":
             what = record.get("order") or record.get("symbol") or "everything"
-            flying[mark] = f"{record.get('venue')} {record.get('call')} {what}"
-        elif record.get("kind") == "answer":
+            words = f"{venue} {record.get('call')} {what}"
+            flying[mark] = record.get("account"), record.get("order"), words
+        elif kind == "answer":
             flying.pop(mark, None)
-    return list(flying.values())
+    return [words for _, _, words in flying.values()]
+
+
+def _settled(record: Record) -> set[tuple[object, object]]:
+    """Account and id of each order that a record calls over."""
+    groups = record.get("groups", [record])
+    return {
+        (group.get("account"), order)
+        for group in (groups if isinstance(groups, list) else [])
+        if isinstance(group, dict) and group.get("stage") in SETTLED
+        for order in _ids(group)
+    }
+
+
+def _ids(group: Record) -> list[str]:
+    found = group.get("orders", [group.get("order")])
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -10,14 +10,17 @@ import asyncio
 import json
 import os
 import shutil
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cancel_tui.cli.session import practice_credentials
+from cancel_tui.cli.session import UsageError, practice_credentials
+from cancel_tui.cli.unended import chosen, what_was_in_flight
 from cancel_tui.desk.chain import read_journal, verify_journal
 from cancel_tui.desk.decision import UnreadableError, decision, places_from, scope_from
 from cancel_tui.desk.desk import Desk
@@ -26,7 +29,7 @@ from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.resume import plan_resume
 from cancel_tui.desk.story import order_stories
-from cancel_tui.desk.unfinished import RECENT, Unfinished, announced, find
+from cancel_tui.desk.unfinished import RECENT, Unfinished, announced, find, in_flight, named
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, Side, VenueName
 from cancel_tui.scope import Scope, fold
 from tests.desk.drive import Stage, stage
@@ -213,6 +216,154 @@ async def test_another_venue_under_the_same_name_is_not_asked(tmp_path: Path) ->
             assert "not configured" in kill.locked[VenueName("p99")]
             assert kill.verdict is Verdict.UNVERIFIED
         assert len(find(left / "journal", at.clock.wall())) == 1, "what is not proven stays announced"
+
+
+async def test_what_was_in_flight_is_no_more_once_somebody_has_looked(tmp_path: Path) -> None:
+    async with stage(tmp_path, 40) as at:
+        for name in ("p99", "roxom"):
+            at.cluster.named(name).faults.add("hang@cancel_all")
+        scope = Scope(venues=fold(["p99", "roxom"]), raw={"venue": ["p99", "roxom"]})
+        left = await dies(at, tmp_path, scope, 6)
+        for name in ("p99", "roxom"):
+            at.cluster.named(name).faults.clear()
+        assert len(case_of(at, left).in_flight) == 2
+
+        def without_roxom(text: str) -> str:
+            return "\n\n".join(one for one in text.split("\n\n") if "[venues.roxom]" not in one)
+
+        async with next_start(at, left, without_roxom) as then:
+            kill = await finished(then, case_of(then, left))
+            assert kill.verdict is Verdict.UNVERIFIED
+        case = case_of(at, left)
+        assert case.in_flight == ()
+        assert case.words().startswith("0 cancels in flight")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"kind": "kill_end", "kill": "b"},
+        {"kind": "flat", "venue": "v"},
+        {"kind": "order", "venue": "v", "account": "a", "order": "1", "stage": "ended"},
+        {
+            "kind": "orders",
+            "venue": "v",
+            "groups": [{"account": "a", "orders": ["0", "1"], "stage": "gone"}],
+        },
+        {"kind": "answer", "venue": "v", "call": "cancel", "no": 1},
+    ],
+)
+@pytest.mark.parametrize("same", [True, False])
+def test_a_cancel_without_an_answer_is_over_once_its_order_is(later: dict[str, Any], same: bool) -> None:
+    request = {"kind": "request", "venue": "v", "call": "cancel", "no": 1, "account": "a", "order": "1"}
+    text = json.dumps(later)
+    if not same:
+        text = text.replace('"v"', '"w"').replace("kill_end", "kill_interrupted")
+    left = in_flight([("f", request), ("f", json.loads(text))])
+    assert left == ([] if same else ["v cancel 1"])
+
+
+async def unproven(at: Stage, scope: Scope, name: str = "p99", **plan: Any) -> Kill:
+    """A kill that came to its end, and left what the venue did not let go."""
+    at.cluster.named(name).faults.add("trading_disabled")
+    kill = at.desk.plan_kill(scope, deadline=15.0, **plan)
+    await at.finish(at.desk.start(kill, scope_json(scope)))
+    assert kill.verdict is Verdict.NOT_FLAT
+    at.cluster.named(name).faults.clear()
+    return kill
+
+
+async def test_a_kill_that_ended_without_a_proof_is_finished_by_its_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
+        first = await unproven(at, EVERYTHING)
+        await at.desk.close()
+        left = tmp_path / "data"
+        assert find(left / "journal", at.clock.wall()) == [], "somebody has read its verdict"
+        given = dict.fromkeys(("venue", "account", "symbol", "side", "exchange", "older_than"))
+        options = Namespace(**given, keep_protective=False, resume=first.kill_id.upper(), data_dir=str(left))
+        case = chosen(options, at.clock)
+        what_was_in_flight(case)
+        assert f"kill {first.kill_id} of {case.began_at} ended not flat: " in capsys.readouterr().err
+        assert (case.how, case.ended) == ("not flat", True)
+        assert "in flight" not in case.words()
+        at.clock.advance(100.0)
+        book, now = at.cluster.named("p99").book, at.clock.wall()
+        meanwhile = replace(book.finished()[0], id=book.new_id(), created=now - 50.0, updated=now - 40.0)
+        book.add(meanwhile)
+        async with next_start(at, left) as then:
+            kill = await finished(then, case)
+            assert kill.verdict is Verdict.FLAT
+            assert listable(then) == {}
+            named_now = {track.key.order_id for track in kill.tracks()}
+            assert meanwhile.id not in named_now, "no process died: what ended between the two is nobody's"
+        again = named(left / "journal", first.kill_id)
+        assert again == f"it was proven flat by kill {kill.kill_id}: nothing is left to finish"
+        with pytest.raises(UsageError, match="nothing is left to finish"):
+            chosen(options, at.clock)
+        assert named(left / "journal", "no such id") == "no such kill is on record"
+
+
+async def test_named_orders_of_a_cancel_that_ended_without_a_proof_stay_those(tmp_path: Path) -> None:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
+        orders = sorted(name for _, name in listable(at))
+        keys = frozenset(OrderKey(VenueName("p99"), None, Family.ORDER, OrderId(one)) for one in orders[:3])
+        first = await unproven(at, Scope(keys=keys, raw={}), by_id=True)
+        await at.desk.close()
+        left = tmp_path / "data"
+        case = named(left / "journal", first.kill_id)
+        assert isinstance(case, Unfinished)
+        async with next_start(at, left) as then:
+            kill = await finished(then, case)
+            assert kill.verdict is Verdict.FLAT
+            assert {track.key for track in kill.tracks()} == keys
+            assert {name for _, name in listable(then)} == set(orders[3:])
+
+
+async def test_a_kill_that_ended_unproven_and_whose_second_try_died_is_announced(tmp_path: Path) -> None:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
+        first = await unproven(at, EVERYTHING)
+        await at.desk.close()
+        left = tmp_path / "data"
+        case = named(left / "journal", first.kill_id)
+        assert isinstance(case, Unfinished)
+        async with next_start(at, left) as then:
+            at.cluster.named("p99").faults.add("hang")
+            task = then.desk.start(plan_resume(then.desk, case), {})
+            before = at.cluster.named("p99").server.requests
+            await then.until(lambda: at.cluster.named("p99").server.requests > before)
+            assert named(left / "journal", first.kill_id) == "its process still runs"
+            again = tmp_path / "again"
+            shutil.copytree(left / "journal", again / "journal")
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            at.cluster.named("p99").faults.clear()
+        found = case_of(at, again)
+        assert (found.kill_id, found.how) == (first.kill_id, "cut off")
+        assert "in flight" in found.words()
+
+
+async def test_a_value_that_nothing_matches_any_more_leaves_nothing_to_finish(tmp_path: Path) -> None:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
+        scope = Scope(symbols=fold(["NOSUCH"]), raw={"symbol": ["NOSUCH"]})
+        left = await dies(at, tmp_path, scope, 1)
+        async with next_start(at, left) as then:
+            case = case_of(then, left)
+            kill = await finished(then, case)
+            assert kill.verdict is Verdict.UNVERIFIED
+            assert kill.unmatched == ["NOSUCH"]
+        assert find(left / "journal", at.clock.wall()) == []
+        assert isinstance(named(left / "journal", case.kill_id), str)
+
+
+async def test_a_flat_that_was_withdrawn_for_good_is_no_proof(tmp_path: Path) -> None:
+    async with stage(tmp_path, 30, only="p99", alone=True) as at:
+        kill = at.desk.plan_kill(EVERYTHING)
+        await at.finish(at.desk.start(kill, scope_json(EVERYTHING)))
+        at.desk.journal.note("flat_withdrawn", kill=kill.kill_id, venue="p99", orders=["1"], reopened=False)
+        await at.desk.close()
+        assert isinstance(named(tmp_path / "data" / "journal", kill.kill_id), Unfinished)
 
 
 async def test_a_second_death_hands_everything_on(tmp_path: Path) -> None:

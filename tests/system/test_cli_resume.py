@@ -126,6 +126,8 @@ def test_a_kill_that_is_killed_is_announced_and_finished(floor: Floor) -> None:
     assert floor.shell("journal", "verify", "--json").json["kills_without_end"] == []
     again = floor.shell("kill", "--resume", "--yes")
     assert (again.status, "without an end" in again.err) == (2, True)
+    again = floor.shell("kill", "--resume", resumed.json["kill_id"], "--yes")
+    assert (again.status, "nothing is left to finish" in again.err) == (2, True)
     assert floor.shell.leaks() == []
 
 
