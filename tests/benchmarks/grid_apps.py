@@ -141,9 +141,13 @@ class TableBench(BenchApp):
 
     def __init__(self, rows: list[GridRow]) -> None:
         super().__init__(rows)
-        places = layout(SIZE[0])
-        self.texts = [[cell.text for cell in cells(row, places, timed(row, 1.0, 28))] for row in rows]
-        self.columns = [place.column.value for place in places]
+        self.places = layout(SIZE[0])
+        self.texts = [self.words(row) for row in rows]
+        self.columns = [place.column.value for place in self.places]
+
+    def words(self, row: GridRow) -> list[str]:
+        """The cells of a row."""
+        return [cell.text for cell in cells(row, self.places, timed(row, 1.0, 28))]
 
 
 class BuiltInBench(TableBench):

@@ -50,7 +50,7 @@ class Target:
         return ratio >= self.bound if self.faster else ratio <= self.bound
 
     def __str__(self) -> str:
-        return f"{'≥' if self.faster else '≤'} {self.bound:g}"
+        return f"{'≥' if self.faster else '≤'} {self.bound:.3g}"
 
 
 @dataclass(frozen=True, slots=True)

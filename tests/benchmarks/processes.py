@@ -133,12 +133,21 @@ def started(
 class Terminal:
     """A process on a pseudo-terminal of its own."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], *, pass_fds: Sequence[int] = ()
+    ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.begun = time.perf_counter()
         self.process = subprocess.Popen(
-            command, env=dict(env), cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            command,
+            env=dict(env),
+            cwd=ROOT,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            pass_fds=pass_fds,
         )
         os.close(slave)
         self.written = b""
