@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVarTuple, Unpack
 
 from cancel_tui.clock import Clock, ManualClock
 from cancel_tui.desk.journal import Journal
@@ -35,6 +36,8 @@ from cancel_tui.venues.base import (
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Throttled, Unanswered, Unauthorised
 from cancel_tui.venues.wire import Mark, Origin
 from tests.desk.stateful_market import Asked, Market, Mood
+
+Ts = TypeVarTuple("Ts")
 
 DISK = 0.03
 """Seconds that a record takes which has to be on the disk."""
@@ -242,15 +245,26 @@ def _account(part_id: str) -> AccountId | None:
     return AccountId(name) if kind == "account" else None
 
 
+class CountingLoop(asyncio.SelectorEventLoop):
+    """Counts how often something was made ready to run at once."""
+
+    scheduled = 0
+
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        self.scheduled += 1
+        return super().call_soon(callback, *args, context=context)
+
+
 class Driver:
     """An event loop that is let run until all wait, and a clock that is moved to whoever wakes next."""
 
     def __init__(self, clock: ManualClock, look: Callable[[], None]) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = CountingLoop()
         self.clock = clock
         self._look = look
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ready: Sequence[object] = getattr(self.loop, "_ready")  # noqa: B009
 
     def settle(self) -> None:
         """Let everything happen that needs no time, then look."""
@@ -259,8 +273,10 @@ class Driver:
 
     async def _idle(self) -> None:
         while True:
+            before = self.loop.scheduled
             await asyncio.sleep(0)
-            if not self._ready:
+            if self.loop.scheduled == before + 1:
+                # Since the last turn nothing was made ready but this one: whoever came before has run.
                 return
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
