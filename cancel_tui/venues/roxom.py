@@ -61,8 +61,8 @@ T = TypeVar("T")
 
 INST_TYPES = ("perpetual", "spot", "btc", "digital", "stock", "index")
 """Documented at https://docs.roxom.com/api-reference/orders/get-real-time-orders."""
-REMEMBERED = 20_000
-"""Orders whose instrument type is kept for reading their end."""
+REMEMBERED = 5_000
+"""Orders beside those of the last lists whose instrument type is kept for reading their end."""
 
 _PART = "inst_type:"
 _PER_ORDER = (CallClass.CANCEL, CallClass.STATUS)
@@ -88,8 +88,8 @@ class RoxomVenue(HttpVenue):
         self._types = tuple(dict.fromkeys(settings.inst_types or INST_TYPES))
         self._refused: set[str] = set()
         """Instrument types that the venue refused when last asked."""
-        self._known: set[str] = set()
-        """Instrument types that it has listed."""
+        self._listed: dict[str, int] = {}
+        """How many orders the last list of each instrument type held, of those that it has listed."""
         self._type_of: dict[OrderId, str] = {}
         self._stream = EventStream(settings, clock, self._handshake, self.classify)
         self.capabilities = Capabilities(
@@ -170,13 +170,12 @@ class RoxomVenue(HttpVenue):
         outcome = await self._asked(port, CallClass.LIST, partial(self._list, inst_type), self._rows)
         if isinstance(outcome, Refused) and _definite(outcome):
             self._refused.add(inst_type)
-            if inst_type in self._known or self._refused.issuperset(self._types):
+            if inst_type in self._listed or self._refused.issuperset(self._types):
                 return outcome
             return Answered(PartList((), blind_spots=(_PART + inst_type,)))
         if not isinstance(outcome, Answered):
             return outcome
         self._refused.discard(inst_type)
-        self._known.add(inst_type)
         orders, bad = outcome.value
         self._remember(inst_type, orders)
         unique = {order.key: order for order in orders}
@@ -194,10 +193,11 @@ class RoxomVenue(HttpVenue):
         return orders, len(listed) - len(orders)
 
     def _remember(self, inst_type: str, orders: Sequence[Order]) -> None:
+        self._listed[inst_type] = len(orders)
         for order in orders:
             self._type_of.pop(order.key.order_id, None)
             self._type_of[order.key.order_id] = inst_type
-        while len(self._type_of) > REMEMBERED:
+        while len(self._type_of) > REMEMBERED + sum(self._listed.values()):
             del self._type_of[next(iter(self._type_of))]
 
     # One order

@@ -794,6 +794,27 @@ async def test_ends_are_looked_for_once_per_instrument_type_that_a_list_has_told
     assert plan.covers == {key(), key(OTHER_ID), key("c")}
 
 
+async def test_types_are_kept_of_all_that_is_listed_and_of_so_many_that_have_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cancel_tui.venues.roxom.REMEMBERED", 3)
+    venue = roxom()
+
+    def known(count: int) -> set[str]:
+        names = [str(number) for number in range(count)]
+        return {one.order_id for one in venue.closed_plan([Touched(key(name)) for name in names]).covers}
+
+    await listed(orders(*({**ROW, "id": str(number)} for number in range(8))), venue, "spot")
+    await listed(orders({**ROW, "id": "8"}, {**ROW, "id": "9"}), venue, "perpetual")
+    assert len(known(10)) == 10
+    await listed(orders({**ROW, "id": "7"}), venue, "spot")
+    assert known(10) == {"4", "5", "6", "7", "8", "9"}
+    for number in range(10, 100):
+        await listed(orders({**ROW, "id": str(number)}), venue, "spot")
+        await listed(orders({**ROW, "id": "8"}, {**ROW, "id": "9"}), venue, "perpetual")
+    assert known(100) == {"8", "9", "96", "97", "98", "99"}
+
+
 async def test_a_finished_list_is_one_page() -> None:
     venue, port = roxom(), always(orders({**ROW, "status": "filled", "size": "0", "amountFilled": "3.00"}))
     page = value(await venue.closed_page(ClosedQuery(part="inst_type:perpetual"), port))
