@@ -18,6 +18,8 @@ HIDDEN = "[hidden]"
 _SHORTEST = 8
 """Characters; a shorter value would hide innocent words."""
 _SHORTEST_LINE = 16
+PASSING = 500
+"""Forms in which secrets that follow one another are looked for; the older ones have long lapsed."""
 
 
 class _Known:
@@ -28,13 +30,24 @@ class _Known:
 
     def __init__(self) -> None:
         self.forms: tuple[str, ...] = ()
+        self._lasting: set[str] = set()
+        self._passing: dict[str, None] = {}
         self._lock = threading.Lock()
 
-    def learn(self, value: str) -> None:
+    def learn(self, value: str, *, passing: bool = False) -> None:
         with self._lock:
-            forms = {*self.forms, *_forms(value)}
-            if len(forms) > len(self.forms):
-                self.forms = tuple(sorted(forms, key=lambda one: (-len(one), one)))
+            fresh = [one for one in _forms(value) if one not in self._lasting]
+            if passing:
+                for one in fresh:
+                    self._passing.pop(one, None)
+                    self._passing[one] = None
+                while len(self._passing) > PASSING:
+                    del self._passing[next(iter(self._passing))]
+            else:
+                self._lasting.update(fresh)
+            if fresh:
+                every = self._lasting | self._passing.keys()
+                self.forms = tuple(sorted(every, key=lambda one: (-len(one), one)))
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -59,6 +72,19 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
         _known.learn(value)
+
+    @classmethod
+    def passing(cls, value: str) -> Secret:
+        """One of many that follow one another, such as an access token: the net knows the newest only."""
+        _known.learn(value, passing=True)
+        return cls.around(value)
+
+    @classmethod
+    def around(cls, text: str) -> Secret:
+        """A text around secrets that are known by themselves: the net learns nothing from it."""
+        made = cls.__new__(cls)
+        made._value = text
+        return made
 
     def reveal(self) -> str:
         """The text itself. Name the reason at each call; never keep the result."""

@@ -290,7 +290,7 @@ class B2Trader(HttpVenue):
         if urlsplit(address).path in ("", "/"):
             address = address.rstrip("/") + self._paths["stream"]
         return await open_stream(
-            Secret(f"{address}?access_token={quote(token.reveal(), safe='')}"),
+            Secret.around(f"{address}?access_token={quote(token.reveal(), safe='')}"),
             timeout=self.capabilities.timeout_seconds,
             largest=_LARGEST_LIST,
         )

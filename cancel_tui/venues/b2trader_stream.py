@@ -109,7 +109,7 @@ class Session:
             if error is not None:
                 return Turn(over=Unanswered(str(Cause.HANDSHAKE), error))
             self.greeted = True
-            return Turn(answer=Secret("".join(self._first)))
+            return Turn(answer=Secret.around("".join(self._first)))
         message = parse(record)
         if isinstance(message, Close):
             self.doubted = True
@@ -200,7 +200,7 @@ class OrderFeed:
             self._clock,
             tell,
             session.understand,
-            first=Secret(handshake()),
+            first=Secret.around(handshake()),
             beside=(
                 regularly(stream, self._clock, ping(), PING_SECONDS),
                 self._mind(stream, session, token, port, tell),

@@ -174,7 +174,7 @@ class Tokens:
         found = text(answer, "accessToken", "access_token", "token")
         if found is None or not _TOKEN.fullmatch(found):
             return Unanswered("the answer holds no access token", None, reply.status)
-        self.current = Secret(found)
+        self.current = Secret.passing(found)
         self._date(expiry(found), server_time(reply) or self._clock.wall())
         return None
 

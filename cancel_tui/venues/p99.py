@@ -388,4 +388,4 @@ def _key_in(value: Any) -> Secret:
     )
     if found is None:
         raise Unreadable("no listen key in it")
-    return Secret(found)
+    return Secret.passing(found)

@@ -39,9 +39,9 @@ PING_SECONDS = 30.0
 EXTEND_SECONDS = 1800.0
 """A listen key lasts an hour; half of that leaves room for a try that fails."""
 
-_SUBSCRIBE = Secret(json.dumps({"type": "subscribe", "channel": CHANNEL}))
+_SUBSCRIBE = Secret.around(json.dumps({"type": "subscribe", "channel": CHANNEL}))
 _PING = json.dumps({"type": "ping"})
-_PONG = Secret(json.dumps({"type": "pong"}))
+_PONG = Secret.around(json.dumps({"type": "pong"}))
 _CREDENTIALS = frozenset({"unauthorized", "unauthenticated", "auth_failed", "auth_required", "token_expired"})
 
 
@@ -135,11 +135,13 @@ class OrderStream:
     async def _hello(self, port: Port) -> Secret | Failure:
         """The frame that says who we are."""
         if self._jwt is not None:
-            return Secret(json.dumps({"type": "auth_token", "token": self._jwt.reveal()}))  # to be sent
+            return Secret.around(
+                json.dumps({"type": "auth_token", "token": self._jwt.reveal()})
+            )  # to be sent
         key = await self._listen_key(port, "POST")
         if not isinstance(key, Answered):
             return key
-        return Secret(json.dumps({"type": "auth", "listenKey": key.value.reveal()}))  # to be sent
+        return Secret.around(json.dumps({"type": "auth", "listenKey": key.value.reveal()}))  # to be sent
 
     async def _extending(self, port: Port) -> Failure:
         """An open socket is said to extend the key by itself; asking for it costs next to nothing."""

@@ -34,7 +34,7 @@ RHYTHM = 20.0
 REMEMBERED = 5_000
 """Orders whose latest event time is kept."""
 
-_SUBSCRIBE = Secret(json.dumps({"op": "subscribe", "args": [{"channel": CHANNEL}]}))
+_SUBSCRIBE = Secret.around(json.dumps({"op": "subscribe", "args": [{"channel": CHANNEL}]}))
 _NAMES = {
     "orderId": "id",
     "orderSize": "qty",
@@ -63,7 +63,7 @@ class Events:
     def understand(self, text: str) -> Turn:
         """What one message means; never raises. What is not documented is a reason to look."""
         if text.strip().lower() in ("ping", "pong"):
-            return Turn(answer=Secret("pong") if text.strip().lower() == "ping" else None)
+            return Turn(answer=Secret.around("pong") if text.strip().lower() == "ping" else None)
         try:
             frame = decode.table(decode.decode(text.encode("utf-8", "replace")))
         except Unreadable:
@@ -71,7 +71,9 @@ class Events:
         for name in _PINGS:
             word = bare(decode.text(frame, name))
             if word in ("ping", "pong"):
-                return Turn(answer=Secret(json.dumps({**frame, name: "pong"})) if word == "ping" else None)
+                return Turn(
+                    answer=Secret.around(json.dumps({**frame, name: "pong"})) if word == "ping" else None
+                )
         if "event" in frame:
             return self._answer(frame)
         inner = frame.get("data")

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from cancel_tui.redaction import (
     HIDDEN,
+    PASSING,
     RedactingFilter,
     Secret,
+    _known,
     install_log_net,
     redact,
     redacted,
@@ -74,6 +76,32 @@ def test_length_and_emptiness_are_no_secret() -> None:
 def test_a_secret_has_no_attributes_that_a_dump_would_show() -> None:
     with pytest.raises(TypeError):
         vars(Secret(VALUE))
+
+
+def test_of_secrets_that_follow_one_another_only_the_newest_are_looked_for() -> None:
+    token = "a-token-that-lapses-soon"
+    assert repr(Secret.passing(token)) == repr(Secret(VALUE))
+
+    def others(count: int, first: int) -> None:
+        for number in range(first, first + count):
+            Secret.passing(f"token-number-{number:08}")
+
+    others(PASSING - 1, 0)
+    assert redact(token) == HIDDEN
+    assert Secret.passing(token).reveal() == token
+    others(PASSING - 1, PASSING)
+    assert redact(token) == HIDDEN, "it was made anew"
+    others(2 * PASSING, 2 * PASSING)
+    assert redact(token) == token
+    assert redact(VALUE) == HIDDEN, "what lasts is looked for as long as the process lives"
+    assert redact(f"token-number-{4 * PASSING - 1:08}") == HIDDEN
+    assert len(_known.forms) - len(_known._lasting) <= PASSING
+
+
+def test_a_text_around_secrets_is_hidden_but_not_looked_for() -> None:
+    frame = Secret.around('{"op":"pong","ts":1732000000000}')
+    assert str(frame) == HIDDEN
+    assert redact(frame.reveal()) == frame.reveal()
 
 
 def test_a_value_is_found_inside_a_text() -> None:

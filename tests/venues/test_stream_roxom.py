@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cancel_tui import redaction
 from cancel_tui.clock import ManualClock
 from cancel_tui.orders import OrderStatus, OrderType, Side, VenueName
 from cancel_tui.practice.market import SimOrder, State
@@ -183,6 +184,13 @@ def test_a_ping_in_whatever_words_is_answered_in_the_same(ping: str, pong: str) 
     assert answer is not None
     assert answer.reveal() == pong
     assert events().understand(pong) == Turn()
+
+
+def test_nothing_is_kept_of_pings_however_many_come() -> None:
+    read, before = events(), redaction._known.forms
+    for number in range(100):
+        assert read.understand(frame(op="ping", ts=number)).answer is not None
+    assert redaction._known.forms == before
 
 
 @pytest.mark.parametrize(
