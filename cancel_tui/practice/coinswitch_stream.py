@@ -75,6 +75,11 @@ class UpdateStream:
         """How many clients are told about orders now."""
         return sum(one.subscribed for one in self._clients)
 
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._clients)
+
     def answer(self, request: Request) -> Answer:
         """Accept the upgrade of a Socket.IO client, or say what is wrong with it."""
         wanted = request.params

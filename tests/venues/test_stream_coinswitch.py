@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -16,195 +14,92 @@ from hypothesis import settings as few
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from cancel_tui.clock import SystemClock
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, VenueName
-from cancel_tui.practice.coinswitch_auth import KeyPair
+from cancel_tui.clock import ManualClock, SystemClock
+from cancel_tui.orders import Order, OrderStatus, VenueName
 from cancel_tui.practice.coinswitch_spot import CoinSwitchSpot as PracticeSpot
-from cancel_tui.practice.market import State
+from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import Plan
 from cancel_tui.venues import coinswitch_spot, socket_io
-from cancel_tui.venues.coinswitch_stream import NAMESPACE, UpdateStream, hints
+from cancel_tui.venues.coinswitch_stream import HANDSHAKE, NAMESPACE, UpdateStream, hints
 from cancel_tui.venues.decode import Unreadable
 from cancel_tui.venues.feed import Heard
-from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describe
+from cancel_tui.venues.outcome import Throttled, Unanswered, describe
+from tests.venues.stream_contract import StreamContract
 from tests.venues.support_coinswitch import FakePort, credentials, settings
 
 V = VenueName("cs")
 LIMIT = 5.0
 
 
-@dataclass
-class Line:
-    """An adapter that listens, and everything that it told."""
+class TestCoinSwitchSpotStream(StreamContract[PracticeSpot]):
+    """The inherited contract, and what only this venue has: its messages are hints, whatever they say."""
 
-    venue: PracticeSpot
-    adapter: coinswitch_spot.CoinSwitchSpot
-    told: list[Heard] = field(default_factory=list)
-    task: asyncio.Task[Failure] | None = None
+    tells_all: ClassVar[bool] = False
+    patience: ClassVar[float] = HANDSHAKE
 
-    def listen(self) -> asyncio.Task[Failure]:
-        self.task = asyncio.create_task(self.adapter.listen(FakePort([]), self.told.append))
-        return self.task
+    def make_server(self, clock: ManualClock, plan: Plan) -> PracticeSpot:
+        return PracticeSpot(clock, plan)
 
-    def running(self) -> asyncio.Task[Failure]:
-        assert self.task is not None
-        return self.task
+    def place(self, server: PracticeSpot) -> SimOrder:
+        return server.place("BTC/INR", "buy", Decimal(9_000_000), Decimal("0.01"))
 
-    async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT):
-            while not done():  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+    def drop(self, server: PracticeSpot) -> None:
+        server.stream.abort()
 
-    async def ready(self) -> None:
-        self.listen()
-        await self.until(lambda: any(one.ready for one in self.told))
-        self.told.clear()
+    def clients(self, server: PracticeSpot) -> int:
+        return server.stream.clients
 
-    def orders(self) -> list[Order]:
-        return [order for one in self.told for order in one.orders]
+    @pytest.mark.parametrize("spelling", ["short", "rows", "named"])
+    async def test_each_spelling_that_is_seen_in_the_wild_is_a_hint_and_a_reason_to_look(
+        self, spelling: str
+    ) -> None:
+        async with self.listening() as at:
+            at.server.stream.spelling = spelling
+            await at.ready()
+            order = self.place(at.server)
+            at.server.book.fill(order, Decimal("0.004"))
+            at.server.book.change(order, State.LEAVING)
+            at.server.book.change(order, State.CANCELLED)
+            await at.until(lambda: len(at.orders) == 4)
+            assert [one.status for one in at.orders] == [
+                OrderStatus.OPEN,
+                OrderStatus.PARTIALLY_FILLED,
+                OrderStatus.PENDING_CANCEL,
+                OrderStatus.CANCELED,
+            ]
+            assert {one.key for one in at.orders} == {self.key_of(at.server, order)}
+            assert all(one.reread for one in at.told if one.orders), (
+                "the list is asked whatever a message says"
+            )
 
-    async def statuses(self, count: int) -> list[OrderStatus]:
-        await self.until(lambda: len(self.orders()) >= count)
-        return [one.status for one in self.orders()]
+    async def test_a_message_that_names_no_order_is_a_reason_to_look(self) -> None:
+        async with self.listening() as at:
+            at.server.stream.spelling = "opaque"
+            await at.ready()
+            self.place(at.server)
+            await at.until(lambda: any(one.reread for one in at.told))
+            assert at.orders == []
 
+    async def test_a_namespace_that_is_refused_is_told_in_the_venues_words(self) -> None:
+        async with self.listening("stream_refused") as at:
+            at.begin()
+            assert "Unauthorized" in describe(await at.ended())
 
-@asynccontextmanager
-async def line(**changes: object) -> AsyncIterator[Line]:
-    venue = PracticeSpot(SystemClock(), Plan(orders=0), KeyPair.from_seed(bytes(range(32))))
-    await venue.start()
-    table = settings("coinswitch-spot", base_url=venue.base_url, **changes)
-    made = Line(venue, coinswitch_spot.make(table, credentials(), SystemClock()))
-    try:
-        yield made
-    finally:
-        if made.task is not None:
-            made.task.cancel()
-            await asyncio.gather(made.task, return_exceptions=True)
-        await venue.stop()
+    @pytest.mark.parametrize(
+        ("fault", "sort"), [("http500@stream", Unanswered), ("throttle@stream", Throttled)]
+    )
+    async def test_an_upgrade_that_is_refused_is_told_as_what_it_is(self, fault: str, sort: type) -> None:
+        async with self.listening(fault) as at:
+            at.begin()
+            assert isinstance(await at.ended(), sort)
 
-
-# ------------------------------------------------------------------ over loopback
-
-
-async def test_every_change_of_an_order_is_told_under_the_key_that_the_lists_use() -> None:
-    async with line() as at:
-        await at.ready()
-        order = at.venue.place("BTC/INR", "buy", Decimal(9_000_000), Decimal("0.01"))
-        at.venue.book.fill(order, Decimal("0.004"))
-        at.venue.book.change(order, State.LEAVING)
-        at.venue.book.change(order, State.CANCELLED)
-        assert await at.statuses(4) == [
-            OrderStatus.OPEN,
-            OrderStatus.PARTIALLY_FILLED,
-            OrderStatus.PENDING_CANCEL,
-            OrderStatus.CANCELED,
-        ]
-        assert {one.key for one in at.orders()} == {OrderKey(V, None, Family.ORDER, OrderId(order.id))}
-        for state, status in (
-            (State.FILLED, OrderStatus.FILLED),
-            (State.EXPIRED, OrderStatus.EXPIRED),
-            (State.REJECTED, OrderStatus.REJECTED),
-        ):
-            at.told.clear()
-            at.venue.book.change(order, state)
-            assert await at.statuses(1) == [status]
-        assert all(one.reread for one in at.told if one.orders), "the list is asked whatever a message says"
-
-
-@pytest.mark.parametrize("spelling", ["short", "rows", "named"])
-async def test_each_spelling_that_is_seen_in_the_wild_is_a_hint(spelling: str) -> None:
-    async with line() as at:
-        at.venue.stream.spelling = spelling
-        await at.ready()
-        order = at.venue.place()
-        at.venue.book.change(order, State.CANCELLED)
-        assert await at.statuses(2) == [OrderStatus.OPEN, OrderStatus.CANCELED]
-
-
-async def test_a_message_that_nobody_can_read_is_a_reason_to_look() -> None:
-    async with line() as at:
-        at.venue.stream.spelling = "opaque"
-        await at.ready()
-        at.venue.place()
-        await at.until(lambda: any(one.reread for one in at.told))
-        assert at.orders() == []
-        at.told.clear()
-        at.venue.faults = {"stream_garbled"}
-        at.venue.place()
-        await at.until(lambda: any(one.reread for one in at.told))
-        assert not at.running().done()
-
-
-async def test_said_twice_is_told_twice_and_a_socket_that_breaks_is_over() -> None:
-    async with line() as at:
-        await at.ready()
-        at.venue.faults = {"stream_duplicates"}
-        at.venue.place()
-        assert await at.statuses(2) == [OrderStatus.OPEN] * 2
-        at.venue.faults = {"stream_drops"}
-        at.venue.place()
-        assert isinstance(await asyncio.wait_for(at.running(), LIMIT), Unanswered)
-        assert at.venue.stream.subscribers == 0
-
-
-async def test_a_frozen_stream_says_nothing_any_more_although_its_socket_is_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("cancel_tui.venues.pulse.BEAT", 0.02)
-    async with line() as at:
-        await at.ready()
-        await at.until(lambda: at.adapter.rhythm < 5.0)
-        at.venue.faults = {"stream_freezes"}
-        at.venue.place()
-        assert at.venue.stream._clients[0].socket.frozen
-        await asyncio.wait({at.running()}, timeout=0.1)  # what was on its way before
-        at.told.clear()
-        at.venue.stream.spelling = "short"
-        at.venue.place()
-        await asyncio.wait({at.running()}, timeout=0.2)
-        assert at.told == [], "no pong, no update: its silence is seen"
-
-
-async def test_a_namespace_that_is_refused_is_a_matter_of_the_key() -> None:
-    async with line() as at:
-        at.venue.faults = {"stream_refused"}
-        why = await asyncio.wait_for(at.listen(), LIMIT)
-        assert isinstance(why, Unauthorised)
-        assert "Unauthorized" in describe(why)
-
-
-@pytest.mark.parametrize(("fault", "sort"), [("http500@stream", Unanswered), ("throttle@stream", None)])
-async def test_an_upgrade_that_is_refused_is_told_as_what_it_is(fault: str, sort: type | None) -> None:
-    async with line() as at:
-        at.venue.faults = {fault}
-        why = await asyncio.wait_for(at.listen(), LIMIT)
-        assert isinstance(why, sort) if sort else type(why).__name__ == "Throttled"
-
-
-async def test_the_servers_pings_are_answered_and_set_the_rhythm() -> None:
-    async with line() as at:
-        at.venue.stream.ping_seconds = 0.05
-        await at.ready()
-        await at.until(lambda: at.venue.stream._clients[0].pongs > 1)
-        assert at.adapter._pulse.documented == 1.0, "what a server claims is kept within bounds"
-
-
-async def test_a_venue_that_never_opens_the_namespace_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cancel_tui.venues.coinswitch_stream.HANDSHAKE", 0.1)
-
-    async def mute(connection: ServerConnection) -> None:
-        await connection.send('0{"pingInterval":25000}')
-        await connection.wait_closed()
-
-    async with serve(mute, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        adapter = coinswitch_spot.make(
-            settings("coinswitch-spot", ws_url=f"ws://127.0.0.1:{port}"), credentials(), SystemClock()
-        )
-        told: list[Heard] = []
-        why = await asyncio.wait_for(adapter.listen(FakePort([]), told.append), LIMIT)
-        assert describe(why) == "no answer: the stream's handshake was not answered"
-        assert not any(one.ready for one in told)
+    async def test_the_servers_pings_are_answered_and_set_the_rhythm(self) -> None:
+        async with self.listening() as at:
+            at.server.stream.ping_seconds = 0.05
+            await at.ready()
+            await at.until(lambda: at.server.stream._clients[0].pongs > 1)
+            assert isinstance(at.venue, coinswitch_spot.CoinSwitchSpot)
+            assert at.venue._pulse.documented == 1.0, "what a server claims is kept within bounds"
 
 
 async def test_the_key_travels_in_the_subscription_only_and_shows_nowhere(
