@@ -31,6 +31,8 @@ from cancel_tui.redaction import redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
+BACKLOG = 100_000
+"""Records that wait for the disk, some of the largest kills; more are lost, and counted."""
 
 
 @dataclass(slots=True)
@@ -115,6 +117,10 @@ class Journal:
                 self._lose()
                 return False
             self._thread = thread
+        if self._queue.qsize() >= BACKLOG:
+            self._error = "the disk takes no records"
+            self._lose()
+            return False
         record = {**facts, "at": iso(self._clock.wall()), "kind": kind}
         self._queue.put(_Entry(record, sync, done))
         return True
@@ -167,10 +173,12 @@ class Journal:
         if not self._sequence:
             facts = {"version": __version__, **whoami(), **identity(), "locked": self._held}
             self._append({**self._mark(OPENED), **facts, "at": entry.record["at"]})
-        if self._lost:
-            gap = {"at": iso(self._clock.wall()), "kind": "journal_gap", "lost": self._lost}
+        lost = self._lost
+        if lost:
+            gap = {"at": iso(self._clock.wall()), "kind": "journal_gap", "lost": lost}
             self._append(gap)
-            self._lost = 0
+            # Meanwhile more may have been lost, by whoever finds the backlog full.
+            self._lost -= lost
         self._append(entry.record)
         entry.kept = True
         if entry.sync and self._file is not None:

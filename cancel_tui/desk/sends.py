@@ -39,9 +39,11 @@ class SendMemory:
         if self._folder is None:
             return
         try:
-            names = list(self._folder.glob(f"{self._name}.*"))
+            names = set(self._folder.glob(f"{self._name}.*"))
         except OSError:
             return
+        for path in self._read.keys() - names:
+            del self._read[path]
         for path in names:
             if path == self._own:
                 continue

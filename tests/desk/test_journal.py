@@ -484,6 +484,25 @@ async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Di
     assert journal.missing == 0
 
 
+def test_what_waits_for_a_disk_that_hangs_has_an_end(
+    folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.journal.BACKLOG", 5)
+    journal = Journal(folder, SystemClock())
+    disk.mode = "slow"
+    for number in range(100):
+        journal.note(f"r{number}")
+    assert journal._queue.qsize() <= 5
+    assert journal.broken == "the disk takes no records"
+    assert journal.missing in (94, 95), "one may be on its way to the disk already"
+    disk.release.set()
+    journal.close(10)
+    assert not trouble_of(journal)
+    found = records(folder)
+    assert sum(int(str(one.get("lost", 0))) for one in found) == journal.missing
+    assert verify_journal(folder)[1] == []
+
+
 @pytest.mark.parametrize("mode", ["full", "part"])
 async def test_a_full_disk_is_shouted_about_and_stops_nothing(folder: Path, disk: Disk, mode: str) -> None:
     journal = Journal(folder, SystemClock())

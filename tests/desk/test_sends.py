@@ -89,9 +89,14 @@ def test_files_past_the_longest_window_are_removed(tmp_path: Path) -> None:
         path.write_text(f"cancel {NOW:.3f}\n")
     os.utime(old, (NOW - 90_000, NOW - 90_000))
     os.utime(new, (NOW, NOW))
-    assert len(list(memory(tmp_path).others(NOW))) == 1
+    mine = memory(tmp_path)
+    assert len(list(mine.others(NOW))) == 1
     assert not old.exists()
     assert new.exists()
+    os.utime(new, (NOW - 90_000, NOW - 90_000))
+    for _ in range(2):
+        assert list(mine.others(NOW)) == []
+    assert mine._read == {}, "nor is a file that is gone"
 
 
 def test_a_process_whose_file_was_removed_starts_another(tmp_path: Path) -> None:
