@@ -115,6 +115,11 @@ class Secret:
         raise TypeError("a Secret is never pickled or copied")
 
 
+def betrays(text: str) -> bool:
+    """Whether a secret value of this process stands in the text, as it is or escaped as JSON."""
+    return any(form in text for form in _known.forms)
+
+
 def redact(text: str) -> str:
     """The text with every secret value of this process replaced by `[hidden]`."""
     for form in _known.forms:

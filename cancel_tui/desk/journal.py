@@ -5,6 +5,10 @@ record of a file says which process writes it, the last one that it ended in goo
 heads of the other files (`chain` says what that proves). A thread of its own writes; whoever must not go on
 before the record is written waits at most 50 ms, then goes on and the gap itself is recorded. A broken disk
 never stops anything; `trouble` says what is wrong.
+
+Records that somebody waits for go to the thread together, once per turn of the event loop. Those that nobody
+waits for follow as soon as no more requests leave, half a second later at the latest, so that writing down
+answers never delays the next request: in the file they may stand behind records of a later time.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import json
 import os
 import queue
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -27,21 +32,73 @@ from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
 from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.orders import iso
-from cancel_tui.redaction import redacted
+from cancel_tui.redaction import betrays, redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
+LULL, LATEST = 0.1, 0.5
+"""Seconds without a request after which records go to the thread that nobody waits for; after which they go
+all the same."""
 BACKLOG = 100_000
 """Records that wait for the disk, some of the largest kills; more are lost, and counted."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    record: dict[str, Any]
-    sync: bool
-    done: asyncio.Future[None] | None
+    kind: str
+    wall: float
+    facts: Mapping[str, Any]
+    sync: bool = False
+    done: asyncio.Future[bool] | None = None
+    """Ends with whether the record was written in time."""
     kept: bool = False
     """Whether it stands in the file."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it is written, but for what makes it a link of the chain."""
+        head = {"at": iso(self.wall), "kind": self.kind}
+        return {**head, **self.facts, **head}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records that go to the thread together."""
+
+    entries: list[_Entry]
+    loop: asyncio.AbstractEventLoop | None = None
+    """Whose tasks wait for them, if any do."""
+    limit: asyncio.TimerHandle | None = None
+    """Ends the wait."""
+
+    def over(self, written: bool) -> None:
+        """End the wait of everybody who still waits; in the event loop only."""
+        if self.limit is not None:
+            self.limit.cancel()
+        for entry in self.entries:
+            if entry.done is not None and not entry.done.done():
+                entry.done.set_result(written)
+
+
+def _plain(value: object) -> object:
+    """What JSON does not know, as `redacted` writes it; secrets show nothing by themselves."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    return str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_plain).encode
+
+
+def _text(record: dict[str, Any]) -> str:
+    """The record as JSON in which no secret of this process stands."""
+    with contextlib.suppress(TypeError):
+        text = _encode(record)
+        if not betrays(text):
+            return text
+    return _encode(redacted(record))
 
 
 class Journal:
@@ -50,7 +107,15 @@ class Journal:
     def __init__(self, folder: Path | None, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._handed = self._taken = 0
+        """Records that went to the thread, and those that it has done with."""
+        self._urgent: list[_Entry] = []
+        self._notes: list[_Entry] = []
+        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        """Hands the notes over when its time comes."""
+        self._noted = self._asked = 0.0
+        """By the clock of the event loop: when the oldest note that waits was made, and the last request."""
         self._thread: threading.Thread | None = None
         self._file: int | None = None
         self._size = 0
@@ -79,23 +144,43 @@ class Journal:
 
     def note(self, kind: str, **facts: Any) -> None:
         """Write a record without waiting for it."""
-        self._put(kind, facts, sync=False, done=None)
-
-    async def record(self, kind: str, *, sync: bool = False, **facts: Any) -> None:
-        """Write a record and wait until it is written (with `sync`: on the disk), at most 50 ms."""
         if self._folder is None:
             return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._put(kind, facts, sync=sync, done=done):
-            return
+        self._notes.append(_Entry(kind, self._clock.wall(), facts))
         try:
-            await asyncio.wait_for(done, LONGEST_WAIT)
-        except TimeoutError:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._flush()
+            return
+        if self._timer is None or self._timer[0] is not loop:
+            self._noted = self._asked = loop.time()
+            self._timer = (loop, loop.call_later(LULL, self._lull, loop))
+
+    async def record(self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any) -> None:
+        """Write a record and wait until it is written (with `sync`: on the disk), at most 50 ms.
+
+        With `ahead` it may stand in front of records that were noted before and that nobody waits for.
+        """
+        if self._folder is None:
+            return
+        loop = asyncio.get_running_loop()
+        if ahead:
+            self._asked = loop.time()
+        else:
+            self._flush()
+        if not self._urgent:
+            loop.call_soon(self._send, loop)
+        done: asyncio.Future[bool] = loop.create_future()
+        self._urgent.append(_Entry(kind, self._clock.wall(), facts, sync, done))
+        if not await done:
             self._late = True
             self.note("journal_gap", of=kind, waited_ms=int(LONGEST_WAIT * 1000))
 
     def close(self, seconds: float = 1.0) -> None:
         """Write what is queued and close, waiting at most that long."""
+        self._flush()
+        urgent, self._urgent = self._urgent, []
+        self._hand_over(_Batch(urgent))
         thread = self._thread
         if thread is not None:
             self._queue.put(None)
@@ -103,10 +188,33 @@ class Journal:
             if not thread.is_alive():
                 self._thread = None
 
-    def _put(
-        self, kind: str, facts: dict[str, Any], *, sync: bool, done: asyncio.Future[None] | None
-    ) -> bool:
-        if self._folder is None:
+    def _lull(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand the notes over, unless requests are leaving and the notes can wait."""
+        when = min(self._asked + LULL, self._noted + LATEST)
+        if when <= loop.time():
+            self._flush()
+        else:
+            self._timer = (loop, loop.call_at(when, self._lull, loop))
+
+    def _flush(self) -> None:
+        """Hand the notes to the thread."""
+        if self._timer is not None:
+            self._timer[1].cancel()
+            self._timer = None
+        notes, self._notes = self._notes, []
+        self._hand_over(_Batch(notes))
+
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what is waited for, with a limit to the wait."""
+        urgent, self._urgent = self._urgent, []
+        batch = _Batch(urgent, loop)
+        batch.limit = loop.call_later(LONGEST_WAIT, batch.over, False)
+        if not self._hand_over(batch):
+            batch.over(True)
+
+    def _hand_over(self, batch: _Batch) -> bool:
+        """Whether there is a thread that writes it, or nothing to write."""
+        if not batch.entries:
             return False
         if self._thread is None:
             thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
@@ -114,56 +222,83 @@ class Journal:
                 thread.start()
             except RuntimeError:
                 self._error = "no thread for the journal could be started"
-                self._lose()
+                self._lose(len(batch.entries))
                 return False
             self._thread = thread
-        if self._queue.qsize() >= BACKLOG:
+        if self._handed - self._taken >= BACKLOG:
             self._error = "the disk takes no records"
-            self._lose()
+            self._lose(len(batch.entries))
             return False
-        record = {**facts, "at": iso(self._clock.wall()), "kind": kind}
-        self._queue.put(_Entry(record, sync, done))
+        self._handed += len(batch.entries)
+        self._queue.put(batch)
         return True
 
-    def _lose(self) -> None:
-        self._lost += 1
-        self.missing += 1
+    def _lose(self, count: int = 1) -> None:
+        self._lost += count
+        self.missing += count
 
     def _write_all(self) -> None:
-        while (entry := self._queue.get()) is not None:
-            try:
-                self._write(entry)
-                self._error = None
-            except Exception as error:
-                # The thread outlives every fault: a record that it cannot write must not cost the next one.
-                self._error = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-                if not entry.kept:
-                    self._lose()
-                self._undo()
+        while (batch := self._queue.get()) is not None:
+            if not self._write_together(batch.entries):
+                for entry in batch.entries:
+                    self._write_alone(entry)
+            self._taken += len(batch.entries)
             if self._queue.empty():
                 self._late = False
-            if entry.done is not None:
+            if batch.loop is not None:
                 with contextlib.suppress(RuntimeError):
-                    entry.done.get_loop().call_soon_threadsafe(_finish, entry.done)
+                    batch.loop.call_soon_threadsafe(batch.over, True)
         self._end()
+
+    def _write_together(self, entries: list[_Entry]) -> bool:
+        """All of them in one go, where the file is open and all is well; whether that was done."""
+        if self._file is None or not self._held or not self._sequence or self._lost:
+            return False
+        before = self._previous, self._sequence
+        try:
+            self._put(b"".join([self._line(entry.record) for entry in entries]))
+        except Exception:
+            # Which of them it was shows when each is written alone.
+            self._previous, self._sequence = before
+            self._undo()
+            return False
+        for entry in entries:
+            entry.kept = True
+        self._error = None
+        if any(entry.sync for entry in entries):
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                self._error = error.strerror or type(error).__name__
+        return True
+
+    def _write_alone(self, entry: _Entry) -> None:
+        try:
+            self._write(entry)
+            self._error = None
+        except Exception as error:
+            # The thread outlives every fault: a record that it cannot write must not cost the next one.
+            self._error = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            if not entry.kept:
+                self._lose()
+            self._undo()
 
     def _end(self) -> None:
         """The closing record, and let go of the file."""
         if self._file is None:
             return
         try:
-            self._write(_Entry(self._mark(CLOSED), sync=True, done=None))
+            self._write(_Entry(CLOSED, self._clock.wall(), {"heads": self._heads()}, sync=True))
         except Exception:
             self._undo()
         with contextlib.suppress(OSError):
             os.close(self._file)
         self._file, self._held, self._late = None, False, False
 
-    def _mark(self, kind: str) -> dict[str, Any]:
-        """A first or last record: what it knows of the other files."""
+    def _heads(self) -> list[list[Any]]:
+        """What a first or last record says of the other files."""
         folder, path = self._folder, self.path
-        found = heads(folder, path.name) if folder is not None and path is not None else []
-        return {"at": iso(self._clock.wall()), "kind": kind, "heads": found}
+        return heads(folder, path.name) if folder is not None and path is not None else []
 
     def _write(self, entry: _Entry) -> None:
         if self._file is None:
@@ -172,7 +307,7 @@ class Journal:
             self._held = hold(self._file)
         if not self._sequence:
             facts = {"version": __version__, **whoami(), **identity(), "locked": self._held}
-            self._append({**self._mark(OPENED), **facts, "at": entry.record["at"]})
+            self._append({"at": iso(entry.wall), "kind": OPENED, "heads": self._heads(), **facts})
         lost = self._lost
         if lost:
             gap = {"at": iso(self._clock.wall()), "kind": "journal_gap", "lost": lost}
@@ -193,27 +328,33 @@ class Journal:
         self._file = os.open(self.path, flags, 0o600)
 
     def _append(self, record: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        facts = redacted(record)
-        body = {"seq": self._sequence, "prev": self._previous, "at": facts["at"], "kind": facts["kind"]}
-        text = json.dumps({**body, **facts, **body}, ensure_ascii=True, separators=(",", ":"))
+        before = self._previous, self._sequence
+        try:
+            self._put(self._line(record))
+        except BaseException:
+            self._previous, self._sequence = before
+            raise
+
+    def _line(self, record: dict[str, Any]) -> bytes:
+        """The next line of the chain."""
+        facts = {name: value for name, value in record.items() if name not in ("seq", "prev")}
+        # A secret may look like a hash of the chain; it is not looked for there.
+        text = f'{{"seq":{self._sequence},"prev":"{self._previous}",{_text(facts)[1:]}'
         digest = hashlib.sha256(text.encode()).hexdigest()
-        line = f'{text[:-1]},"hash":"{digest}"}}\n'.encode()
-        written = os.write(self._file, line)
-        if written != len(line):
-            raise OSError(errno.ENOSPC, "the disk took only a part of a record")
-        self._size += written
         self._previous = digest
         self._sequence += 1
+        return f'{text[:-1]},"hash":"{digest}"}}\n'.encode()
+
+    def _put(self, lines: bytes) -> None:
+        if self._file is None:
+            return
+        written = os.write(self._file, lines)
+        if written != len(lines):
+            raise OSError(errno.ENOSPC, "the disk took only a part of a record")
+        self._size += written
 
     def _undo(self) -> None:
         """Take back what is left of a record that was written in part, so that the chain goes on."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._size)
-
-
-def _finish(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)

@@ -91,8 +91,7 @@ class Kill:
             venues=list(self.names),
             by_id=self.by_id,
             version=__version__,
-            **self.about,
-            **whoami(),
+            **(self.about | whoami()),
         )
         self._at_work += [asyncio.create_task(self._venue(name)) for name in self.names]
         await self._finish(clock, journal)

@@ -25,6 +25,8 @@ from cancel_tui.venues.outcome import NotSent
 from cancel_tui.venues.wire import Mark, Origin, Wire
 
 _READ_SLOTS = 4
+_WARM = 4
+"""Connections for cancels that are opened ahead in any case."""
 _CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
 
 
@@ -75,6 +77,11 @@ class _Gate:
 
     async def admit(self, urgency: Urgency, until: Callable[[], float] = forever) -> Ticket:
         """Wait until one request may leave, and count it; raises `TooLateError` past `until()`."""
+        if self.pace.budget is None and not self._heap:
+            # Nobody waits and nothing is counted: nothing to put in order.
+            now = self._clock.monotonic()
+            if now < until() and self.pace.earliest(now) <= now:
+                return self.pace.take(now)
         me = (int(urgency), next(self._order))
         heapq.heappush(self._heap, me)
         try:
@@ -185,9 +192,12 @@ class Lane:
         """From now on polls leave so many units of a class to kills."""
         self._gates[call].kept = units
 
-    async def warm(self) -> None:
-        """Open connections for cancels and kill reads, without sending anything."""
-        await asyncio.gather(self._cancels.warm(4), self._reads.warm(2))
+    async def warm(self, orders: int = _WARM) -> None:
+        """Open connections for cancels and kill reads, without sending anything.
+
+        For so many orders one each, as far as the lane has as many.
+        """
+        await asyncio.gather(self._cancels.warm(max(_WARM, orders)), self._reads.warm(2))
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -254,8 +264,9 @@ class Lane:
                 raw = NotSent(f"the request could not be built: {why}", hopeless=True)
                 return raw
             if urgency is Urgency.KILL or call in _CANCELS:
+                what = _what(message)
                 await self._journal.record(
-                    "request", venue=self.name, call=call.value, no=number, what=_what(message), **facts
+                    "request", ahead=True, venue=self.name, call=call.value, no=number, what=what, **facts
                 )
             raw = await self.wire_for(call, urgency).exchange(message, self.timeout, mark)
             return raw

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from cancel_tui.clock import ManualClock, SystemClock
 from cancel_tui.desk import chain
 from cancel_tui.desk.chain import CLOSED, NEWEST, OPENED, read_journal, verify_journal
-from cancel_tui.desk.journal import LONGEST_WAIT, Journal
+from cancel_tui.desk.journal import LATEST, LONGEST_WAIT, Journal
 from cancel_tui.desk.process import alive
 from cancel_tui.redaction import HIDDEN, Secret
 from cancel_tui.text import VenueText
@@ -610,3 +610,100 @@ def test_many_records_keep_their_order(folder: Path) -> None:
     written(folder, 500)
     assert [record["number"] for record in records(folder)] == list(range(500))
     assert json.loads((next(folder.iterdir())).read_text().splitlines()[-1])["seq"] == 501
+
+
+# ---------------------------------------------------------------- together
+
+
+class Writes:
+    """Counts the lines of each write."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[int] = []
+        real = os.write
+
+        def write(handle: int, data: bytes) -> int:
+            if data.endswith(b"}\n"):
+                self.lines.append(data.count(b"\n"))
+            return real(handle, data)
+
+        monkeypatch.setattr(os, "write", write)
+
+
+async def test_requests_of_one_turn_are_written_together_and_before_they_leave(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    writes = Writes(monkeypatch)
+    await asyncio.gather(*(journal.record("request", ahead=True, no=number) for number in range(50)))
+    assert writes.lines == [50]
+    assert [one.get("no") for one in records(folder) if one["kind"] == "request"] == list(range(50))
+    journal.close(5)
+    assert verify_journal(folder) == (53, [])
+
+
+async def test_answers_wait_while_requests_leave_and_not_for_ever(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    journal.note("answer", no=1)
+    begun = time.monotonic()
+    overtaken = 0
+    while "answer" not in kinds(folder):
+        await journal.record("request", ahead=True)
+        overtaken += 1
+        assert time.monotonic() - begun < LATEST + 5.0, "a note that never comes"
+    assert overtaken > 1
+    assert time.monotonic() - begun >= LATEST
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
+
+
+async def test_an_answer_follows_soon_when_no_request_leaves(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    journal.note("answer", no=1)
+    deadline = time.monotonic() + 5.0
+    while "answer" not in kinds(folder):
+        await asyncio.sleep(0.01)
+        assert time.monotonic() < deadline
+    journal.close(5)
+
+
+async def test_whoever_must_be_on_the_disk_takes_along_what_was_noted_before(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    journal.note("answer", no=1)
+    await journal.record("kill_end", sync=True)
+    assert kinds(folder) == ["answer", "kill_end"]
+    journal.close(5)
+
+
+async def test_one_bad_record_among_many_costs_only_itself(folder: Path) -> None:
+    class Sly:
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    jobs = [
+        journal.record("request", ahead=True, no=number, what=Sly() if number == 3 else "")
+        for number in range(9)
+    ]
+    await asyncio.gather(*jobs)
+    assert [one["no"] for one in records(folder) if one["kind"] == "request"] == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert journal.missing == 1
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
+
+
+async def test_a_disk_that_fills_in_the_middle_of_many_keeps_what_it_took(folder: Path, disk: Disk) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    disk.mode = "part"
+    await asyncio.gather(*(journal.record("request", ahead=True, no=number) for number in range(9)))
+    assert journal.trouble is not None
+    disk.mode = "good"
+    await journal.record("kill_end", sync=True)
+    assert kinds(folder) == ["kill_begin", "journal_gap", "kill_end"]
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
