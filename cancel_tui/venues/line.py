@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection that carries at most one exchange at a time, parsed by h11.
+"""One HTTP/1.1 connection that carries at most one exchange at a time.
 
 The border between "not sent" and "unanswered" is one line: `transport.write` in `Line.begin`. Whatever
 goes wrong before it is `NotSent`; from it on nothing is. A connection that ever received a byte nobody asked
@@ -15,18 +15,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import h11
-
+from cancel_tui.venues.answer import Answer, UnusableError
 from cancel_tui.venues.base import Message, Reply
 from cancel_tui.venues.outcome import Unanswered
-
-MAX_HEAD = 32 * 1024
-"""Bytes of status line and headers."""
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes of body; a list of 10,000 orders fits, a bomb does not."""
-
-MAX_PIECES = 16 * 1024
-"""Pieces of body; one-byte chunks would keep the event loop busy for as long as their sender likes."""
 
 _LOOKS = 4
 _TURNS = 5
@@ -37,7 +28,6 @@ _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
 _HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]+")
 _OWN_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
-_ODD_HEAD = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -81,105 +71,16 @@ def encode(message: Message, host: bytes) -> bytes:
     return b"".join(lines)
 
 
-class _Unusable(Exception):
-    """An answer that cannot be trusted; the text is ours."""
-
-
-class _Answer:
-    """Reads one answer, bounded and strict; `reply` is set once it is complete."""
-
-    __slots__ = ("_body", "_head", "_parser", "_pieces", "_raw", "keep", "reply")
-
-    def __init__(self, method: bytes) -> None:
-        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-        # h11 must know the method to know how long the answer is; the bytes that travel are our own.
-        self._parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
-        self._parser.send(h11.EndOfMessage())
-        self._head: h11.Response | None = None
-        self._raw = bytearray()
-        self._body = bytearray()
-        self._pieces = 0
-        self.reply: Reply | None = None
-        self.keep = False
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes, or the end of the stream as b""; raises _Unusable."""
-        if self._head is None:
-            self._raw += data
-        try:
-            self._parser.receive_data(data)
-            self._read()
-        except h11.ProtocolError as error:
-            if not data:
-                raise _Unusable("the connection ended before the answer was complete") from error
-            raise _Unusable("an answer that is no valid HTTP") from error
-        if self._head is None and len(self._raw) > MAX_HEAD:
-            raise _Unusable("an answer with too many headers")
-
-    def _read(self) -> None:
-        while self.reply is None:
-            event = self._parser.next_event()
-            if event is h11.NEED_DATA:
-                return
-            if isinstance(event, h11.Response):
-                self._take_head(event)
-            elif isinstance(event, h11.Data):
-                self._take_body(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                self._finish()
-            elif not isinstance(event, h11.InformationalResponse):
-                raise _Unusable("the connection ended before the answer was complete")
-
-    def _take_head(self, head: h11.Response) -> None:
-        rest, _ = self._parser.trailing_data
-        # h11 takes what no gateway has a reason to send: bare line feeds, folded lines, control characters.
-        # Two readers that disagree about such a head may disagree about where the next answer begins.
-        size = len(self._raw) - len(rest)
-        if size > MAX_HEAD:
-            raise _Unusable("an answer with too many headers")
-        if _ODD_HEAD.search(self._raw, 0, size) or head.http_version not in (b"1.0", b"1.1"):
-            raise _Unusable("an answer that is no valid HTTP")
-        names = {bytes(name) for name, _ in head.headers}
-        if b"content-length" in names and b"transfer-encoding" in names:
-            raise _Unusable("an answer with two lengths")
-        encodings = {
-            bytes(value).strip().lower() for name, value in head.headers if name == b"content-encoding"
-        }
-        if encodings - {b"identity", b""}:
-            raise _Unusable("a compressed answer that nobody asked for")
-        self._head = head
-        self._raw.clear()
-
-    def _take_body(self, data: bytes | bytearray) -> None:
-        self._body += data
-        self._pieces += 1
-        if len(self._body) > MAX_BODY or self._pieces > MAX_PIECES:
-            raise _Unusable("an answer that is too large")
-
-    def _finish(self) -> None:
-        head = self._head
-        if head is None:
-            raise _Unusable("an answer without a head")
-        surplus, _ = self._parser.trailing_data
-        self.keep = self._parser.their_state is h11.DONE and not surplus
-        self.reply = Reply(
-            head.status_code,
-            {
-                bytes(name).decode("latin-1"): bytes(value).decode("latin-1")
-                for name, value in reversed(list(head.headers))
-            },
-            bytes(self._body),
-        )
-
-
 class Line(asyncio.Protocol):
     """One connection. `clean` says whether it may carry another exchange."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
         self._done: asyncio.Future[Reply | Unanswered] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._look: Callable[[float], list[tuple[int, int]]] | None = None
+        """Asks the socket whether anything can be read."""
         self._dead = False
 
     @property
@@ -196,6 +97,11 @@ class Line(asyncio.Protocol):
         """Keep the transport; called by asyncio."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+            sock = transport.get_extra_info("socket")
+            if sock is not None and sock.fileno() >= 0 and hasattr(select, "poll"):
+                poller = select.poll()
+                poller.register(sock.fileno(), select.POLLIN)
+                self._look = poller.poll
 
     def data_received(self, data: bytes) -> None:
         """Bytes with no exchange to belong to kill the connection; called by asyncio."""
@@ -229,10 +135,10 @@ class Line(asyncio.Protocol):
         self._dead = True
         self._finish(Unanswered("the connection was lost before the answer"))
 
-    def _feed(self, answer: _Answer, data: bytes) -> None:
+    def _feed(self, answer: Answer, data: bytes) -> None:
         try:
             answer.feed(data)
-        except _Unusable as why:
+        except UnusableError as why:
             self.kill(str(why))
             return
         if answer.reply is not None:
@@ -280,15 +186,10 @@ class Line(asyncio.Protocol):
         return False
 
     def _readable(self) -> bool:
-        if self._transport is None:
-            return True
-        sock = self._transport.get_extra_info("socket")
-        if sock is None or sock.fileno() < 0:
+        if self._look is None or self._transport is None:
             return True
         with contextlib.suppress(OSError, ValueError):
-            poller = select.poll()
-            poller.register(sock.fileno(), select.POLLIN)
-            return bool(poller.poll(0))
+            return bool(self._look(0))
         return True
 
     def begin(
@@ -298,7 +199,7 @@ class Line(asyncio.Protocol):
         if self._transport is None or not self.clean:
             raise RuntimeError("a line that is not clean")
         loop = asyncio.get_running_loop()
-        self._answer = _Answer(method)
+        self._answer = Answer(method)
         done = self._done = loop.create_future()
         self._timer = loop.call_later(deadline, self.kill, f"no answer within {deadline:g} s")
         try:

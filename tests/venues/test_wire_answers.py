@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from cancel_tui.venues.answer import MAX_BODY, MAX_HEAD, Answer, UnusableError, plain
 from cancel_tui.venues.base import Message, Reply
-from cancel_tui.venues.line import MAX_BODY, MAX_HEAD, _Answer, _Unusable
 from cancel_tui.venues.outcome import Unanswered
 from cancel_tui.venues.wire import Mark
 from tests.venues.fault_server import (
@@ -214,13 +214,13 @@ async def test_of_50_mb_no_more_than_the_bound_is_read(framing: str) -> None:
 
 def verdict(pieces: list[bytes]) -> tuple[int, bytes] | str:
     """What the reader makes of an answer that comes in these pieces and then ends."""
-    reader = _Answer(b"DELETE")
+    reader = Answer(b"DELETE")
     try:
         for piece in [*pieces, b""]:
             reader.feed(piece)
             if reader.reply is not None:
                 return reader.reply.status, reader.reply.body
-    except _Unusable:
+    except UnusableError:
         return "unusable"
     raise AssertionError("the end of the stream must decide")
 
@@ -245,6 +245,70 @@ def mutated(rng: random.Random) -> bytes:
         if not raw:
             return b"\r"
     return bytes(raw)
+
+
+def whole(method: bytes, raw: bytes, *, quick: bool) -> tuple[object, ...]:
+    """All that the reader says of an answer that comes in one piece, the connection's fate included."""
+    reader = Answer(method, quick=quick)
+    try:
+        reader.feed(raw)
+    except UnusableError as why:
+        return ("unusable", str(why))
+    reply = reader.reply
+    return (None,) if reply is None else (reply.status, dict(reply.headers), reply.body, reader.keep)
+
+
+def plain_answers(rng: random.Random) -> bytes:
+    """An answer as venues and the gateways in front of them send it, sometimes with a flaw."""
+    body = rng.choice([b"{}", b"", b'{"data": {"success": true}}', b"x" * rng.randrange(300), b"\r\n\r\n{}"])
+    status = rng.choice(
+        ["200 OK", "200 ", "200", "429 Too Many", "404 Not Found", "204 No Content", "304 N", "100 C"]
+    )
+    odd = [b"X: \xe4", b"Connection: keep-alive", b"Connection: close", b"A:", b"A: \tb ", b"Server: a"]
+    odd += [b"Content-Encoding: gzip", b"Transfer-Encoding: chunked", b"Trailer: a", b"X : b", b"Date: b"]
+    size = b"%d" % len(body)
+    headers = [
+        rng.choice([b"Content-Type: application/json", b"content-type:text/html"]),
+        rng.choice([b"Date: Sat, 21 Nov 2026 18:20:50 GMT", b"Retry-After: 3", b'X-Y_z: a, b;c="d"']),
+        rng.choice([b"Server: nginx"] * 6 + odd),
+        b"Content-Length: "
+        + rng.choice([size] * 12 + [b"0" + size, b"%d" % (len(body) + 1), b"1, 1", b"0x2"]),
+    ]
+    rng.shuffle(headers)
+    lines = [f"HTTP/1.{rng.choice('111111111110')} {status}".encode(), *headers[rng.randrange(2) :]]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body + rng.choice([b""] * 9 + [b"\r\n"])
+
+
+def same_as_h11(rounds: int, seed: int) -> None:
+    rng = random.Random(seed)
+    seen = {"plain": 0, "left": 0}
+    for number in range(rounds):
+        raw = mutated(rng) if number % 3 == 0 else plain_answers(rng)
+        if number % 3 == 2 and rng.randrange(2):
+            at = rng.randrange(len(raw))
+            raw = raw[:at] + bytes([rng.randrange(256)]) + raw[at + rng.randrange(2) :]
+        method = rng.choice([b"DELETE", b"DELETE", b"POST", b"GET", b"HEAD"])
+        assert whole(method, raw, quick=True) == whole(method, raw, quick=False), raw
+        seen["left" if plain(method, raw) is None else "plain"] += 1
+    assert min(seen.values()) > rounds / 20
+
+
+def test_what_is_read_at_a_glance_is_read_as_h11_reads_it() -> None:
+    same_as_h11(6_000, 7)
+
+
+@pytest.mark.long
+def test_what_is_read_at_a_glance_is_read_as_h11_reads_it_for_long() -> None:
+    same_as_h11(200_000, 8)
+
+
+def test_the_plain_answers_of_venues_are_read_at_a_glance() -> None:
+    head = (
+        OK + b"Content-Length: 2\r\nDate: Sat, 21 Nov 2026 18:20:50 GMT\r\nContent-Type: application/json\r\n"
+    )
+    assert plain(b"DELETE", head + b"\r\n{}") is not None
+    assert plain(b"DELETE", head + b"\r\n{} ") is None, "more than it was owed"
+    assert plain(b"DELETE", head + b"\r\n{") is None, "less"
 
 
 def test_a_damaged_answer_gets_one_verdict_however_it_is_cut() -> None:
