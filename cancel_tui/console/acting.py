@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from math import inf
+from typing import Any
 
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.edges import WHY_READ_ONLY
@@ -33,6 +35,7 @@ class ActingApp(TellingApp, inherit_bindings=False):
     read_only = False
     """Whether no command that cancels will run."""
     _main: MainScreen
+    _warming: asyncio.Task[Any] | None = None
 
     # ------------------------------------------------------------------ cancels
 
@@ -140,7 +143,6 @@ class ActingApp(TellingApp, inherit_bindings=False):
         self.tell(await write_report(kill, self.desk.journal.path))
 
     def warm(self) -> None:
-        """Open the connections that a kill will need."""
-        for slot in self.desk.slots.values():
-            if slot.lane is not None:
-                self.desk.spawn(slot.lane.warm())
+        """Get everything ready that a kill will need."""
+        if self._warming is None or self._warming.done():
+            self._warming = self.desk.spawn(self.desk.warm())

@@ -100,6 +100,8 @@ STUCK = 15.0
 READ_AFTER = 0.3
 """Seconds between the answer to a cancel and the first read-back."""
 READERS = 3
+RUSH = 2.0
+"""Seconds from the start in which no order is read back while cancels can leave without waiting."""
 CLOSED_MISSES = 6
 NATIVE_TRIES = 4
 NATIVE_WAIT = 1.0

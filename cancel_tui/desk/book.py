@@ -169,6 +169,11 @@ class VenueBook:
                 merged[key] = found[0]
         return merged
 
+    @property
+    def count(self) -> int:
+        """About how many orders are open; one that two parts showed counts twice."""
+        return sum(len(reading.orders) for reading in self.parts.values())
+
     def orders(self) -> Iterator[Order]:
         """The open orders."""
         yield from self.live().values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from math import inf
 
@@ -136,9 +137,14 @@ class Cancelling(KillState):
         room = self.capabilities.connections - len(self._cancels_flying)
         if room <= 0:
             return []
-        due = [track for track in self.tracks.values() if self._single_due(track, now)]
+        if self._survey:
+            due = [track for track in self.tracks.values() if self._single_due(track, now)]
+            self._queue = deque(track.key for track in plan(due))
         actions: list[Action] = []
-        for track in plan(due)[:room]:
+        while self._queue and len(actions) < room:
+            track = self.tracks[self._queue.popleft()]
+            if not self._single_due(track, now):
+                continue
             self._cancels_flying.add(track.key)
             self._sent(track, now)
             track.sighted = track.lingering = False

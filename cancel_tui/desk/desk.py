@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from cancel_tui.desk.watching import Credentials
 from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.settings import Settings
-from cancel_tui.venues.base import TellsFinished, Venue
+from cancel_tui.venues.base import SignsAhead, TellsFinished, Venue
 from cancel_tui.venues.outcome import Answered
 
+AHEAD = 500
+"""Cancels of one venue that are signed before the word is typed."""
 FRESH = 10.0
 """Seconds of age up to which a list is good enough to cancel by while a newer one is on its way."""
 
@@ -93,6 +96,19 @@ class Desk(Switching):
         """Whether a part of a kill that is over could be taken up again: same adapter, not switched off."""
         slot = self.slots.get(run.engine.venue)
         return slot is not None and slot.venue is run.venue
+
+    async def warm(self) -> None:
+        """Get ready for a kill: connections are opened and costly signatures made. Nothing is sent."""
+        await asyncio.gather(*(self._warm(slot) for slot in self.slots.values()))
+
+    async def _warm(self, slot: Slot) -> None:
+        if slot.lane is None:
+            return
+        await slot.lane.warm(slot.book.count)
+        venue: object = slot.venue
+        if isinstance(venue, SignsAhead):
+            for key in list(islice(slot.book.live(), AHEAD)):
+                await asyncio.to_thread(venue.sign_ahead, key)
 
     def plan_kill(
         self,

@@ -56,6 +56,9 @@ class Engine(Listing):
     def next(self, now: float) -> list[Action]:
         """What may be done at this moment. The runner must start every action that it is given."""
         actions: list[Action] = []
+        self._survey = now - self._surveyed >= self._gap or not self.flying
+        if self._survey:
+            self._surveyed = now
         if not self.expired(now):
             actions += self._natives_due(now)
             actions += self._singles_due(now)
@@ -67,6 +70,8 @@ class Engine(Listing):
 
     def wake_at(self, now: float) -> float:
         """When `next` should be asked again although nothing has come back."""
+        if not self._survey:
+            return self._surveyed + self._gap
         times = [inf]
         if not self.expired(now):
             times.append(self.deadline)

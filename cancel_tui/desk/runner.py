@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from math import inf
 from typing import Any
 
 from cancel_tui.clock import Clock
@@ -69,6 +70,8 @@ class VenueRun:
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: set[asyncio.Task[None]] = set()
         self._nudge = asyncio.Event()
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at = inf
         self._flying = flying
         self.trail = Trail(journal, clock, kill_id, engine)
         engine.closed_planner = venue.closed_plan
@@ -86,6 +89,8 @@ class VenueRun:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self.trail.scan()
             raise
+        finally:
+            self._quiet()
         self.trail.scan()
         self.trail.describe()
         self.over = True
@@ -201,14 +206,21 @@ class VenueRun:
             self._journal.note("fault", kill=self._kill_id, venue=self.venue.name, what=self.engine.error)
 
     async def _wait(self, seconds: float) -> None:
-        alarm = asyncio.create_task(self._clock.sleep(max(seconds, 0.001)))
-        nudge = asyncio.create_task(self._nudge.wait())
-        try:
-            await asyncio.wait({alarm, nudge}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
-            nudge.cancel()
-            self._nudge.clear()
+        """Until something comes back, or for so long; an alarm that is set for earlier is good enough."""
+        at = self._clock.monotonic() + max(seconds, 0.001)
+        if self._alarm is None or self._alarm.done() or at < self._alarm_at:
+            self._quiet()
+            self._alarm, self._alarm_at = asyncio.create_task(self._ring(max(seconds, 0.001))), at
+        await self._nudge.wait()
+        self._nudge.clear()
+
+    async def _ring(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._nudge.set()
+
+    def _quiet(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def _port(self, *, cancels: bool = False, **facts: Any) -> LanePort:
         until = self._deadline if cancels else forever

@@ -8,7 +8,7 @@ only what lies below it, and the two questions that the top answers for all.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -30,6 +30,11 @@ from cancel_tui.venues.outcome import (
     Unauthorised,
     describe,
 )
+
+FEW_TRACKS = 64
+"""So many orders are looked at whenever anything happens."""
+SURVEY = 100e-6
+"""Seconds between two looks at all orders of a venue, for each of them: many times what a look costs."""
 
 
 @dataclass(slots=True)
@@ -108,6 +113,12 @@ class KillState(ABC):
         self.flat_at: float | None = None
         self.first_flat_at: float | None = None
         self.reopened = 0
+        self._surveyed = -inf
+        """When all orders were last looked at."""
+        self._survey = True
+        """Whether all orders are looked at this time."""
+        self._queue: deque[OrderKey] = deque()
+        """Orders whose single cancel was due at the last survey, the most urgent first."""
         self._natives: dict[str | None, Native] = {}
         self._cancels_flying: set[OrderKey] = set()
         self._reads_flying: set[OrderKey] = set()
@@ -188,6 +199,12 @@ class KillState(ABC):
         if not self.capabilities.cancel_all or not scope.native:
             return False
         return not scope.symbols or self.capabilities.cancel_all_symbol
+
+    @property
+    def _gap(self) -> float:
+        """Seconds between two looks at all orders, so that looking costs a small part of the time."""
+        count = len(self.tracks)
+        return 0.0 if count <= FEW_TRACKS else min(0.25, count * SURVEY)
 
     def expired(self, now: float) -> bool:
         """Whether the deadline is past; a hold starts no new one until something appears."""

@@ -282,6 +282,15 @@ class TellsFinished(Protocol):
 
 
 @runtime_checkable
+class SignsAhead(Protocol):
+    """What a venue offers whose signatures are costly and hold no time, so that they can be made early."""
+
+    def sign_ahead(self, key: OrderKey) -> None:
+        """Make and keep the signature that the cancel of an order will need; may run in any thread."""
+        ...
+
+
+@runtime_checkable
 class TellsExpiry(Protocol):
     """What a venue offers whose credentials may end by themselves."""
 

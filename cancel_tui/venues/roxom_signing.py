@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import threading
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
@@ -72,7 +73,7 @@ def load_key(pem: Secret) -> RSAPrivateKey:
 class Signer:
     """Signs texts with one key and keeps what it signed; shows nothing of either."""
 
-    __slots__ = ("_kept", "_key", "_padding")
+    __slots__ = ("_kept", "_key", "_lock", "_padding")
 
     def __init__(self, key: RSAPrivateKey, rsa_padding: str) -> None:
         self._key = key
@@ -80,6 +81,8 @@ class Signer:
             padding.PSS(padding.MGF1(SHA256()), 32) if rsa_padding == "pss" else padding.PKCS1v15()
         )
         self._kept: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        """Signatures are made ahead in another thread."""
 
     def __repr__(self) -> str:
         return "Signer([hidden])"
@@ -89,7 +92,8 @@ class Signer:
         found = self._kept.get(text)
         if found is None:
             found = b64encode(self._key.sign(text.encode(), self._padding, SHA256()))
-            if len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[text] = found
+            with self._lock:
+                while len(self._kept) >= KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[text] = found
         return found

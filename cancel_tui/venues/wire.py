@@ -54,6 +54,10 @@ class Origin:
         return (host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}").encode("ascii")
 
 
+_AT_ONCE = 4
+"""Connections that are opened ahead at the same time: a handshake keeps the event loop busy for a moment."""
+
+
 class _Busy(Exception):
     """No slot became free in time."""
 
@@ -113,6 +117,8 @@ class Wire:
         self.slot_seconds = slot_seconds
         self._context = context
         self._addresses = Addresses(origin.host)
+        self._host = b""
+        """The Host header, once it was needed."""
         self._size = slots
         self._slots = _Slots(slots)
         self._idle: list[Line] = []
@@ -137,7 +143,8 @@ class Wire:
         """
         mark = mark or Mark()
         try:
-            wire = encode(message, self.origin.header)
+            self._host = self._host or self.origin.header
+            wire = encode(message, self._host)
         except ValueError as why:
             return NotSent(f"the request must be {why}", hopeless=True)
         try:
@@ -165,7 +172,12 @@ class Wire:
         """
         self._idle = [line for line in self._idle if line.clean]
         missing = min(count, self._size) - len(self._idle)
-        await asyncio.gather(*(self._warm_one() for _ in range(missing)))
+        while missing > 0:
+            before = self.idle
+            await asyncio.gather(*(self._warm_one() for _ in range(min(missing, _AT_ONCE))))
+            if self.idle <= before:
+                break
+            missing -= _AT_ONCE
         return self.idle
 
     async def close(self) -> None:

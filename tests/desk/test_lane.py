@@ -170,12 +170,18 @@ async def test_cancels_that_hang_hold_up_no_read(server: Server, lanes: Lanes) -
 
 
 async def test_warming_opens_connections_and_sends_nothing(server: Server, lanes: Lanes) -> None:
-    lane = lanes.make()
+    lane = lanes.make(connections=9)
     await lane.warm()
     assert lane.wire_for(CallClass.CANCEL, Urgency.POLL).idle == 4
     assert server.seen == []
     await asyncio.wait_for(ask(lane, "/cancel", CallClass.CANCEL), LIMIT)
     assert lane.wire_for(CallClass.CANCEL_ALL, Urgency.KILL).idle == 4, "a warm one was used"
+    await lane.warm(7)
+    wire = lane.wire_for(CallClass.CANCEL, Urgency.POLL)
+    assert wire.idle == 7, "one for each order"
+    await lane.warm(1_000)
+    assert wire.idle == wire.free == 9
+    assert len(server.seen) == 1
 
 
 # ---------------------------------------------------------------- budgets

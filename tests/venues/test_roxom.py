@@ -40,6 +40,7 @@ from cancel_tui.venues.base import (
     PartList,
     Raw,
     Reply,
+    SignsAhead,
     Touched,
     Venue,
 )
@@ -278,6 +279,25 @@ def test_a_signature_is_made_once_and_the_store_is_bounded(monkeypatch: pytest.M
     signer.sign("a")
     assert counting.made.count(b"a") == 2
     assert repr(signer) == "Signer([hidden])"
+
+
+async def test_a_cancel_signed_ahead_leaves_with_that_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue, port = roxom(), always(reply({"data": {"success": True}}))
+    made: list[str] = []
+    real = Signer.sign
+
+    def sign(self: Signer, text: str) -> bytes:
+        if text not in self._kept:
+            made.append(text)
+        return real(self, text)
+
+    monkeypatch.setattr(Signer, "sign", sign)
+    assert isinstance(venue, SignsAhead)
+    venue.sign_ahead(key())
+    venue.sign_ahead(key(".."))
+    await venue.cancel(key(), port)
+    (_, message), *_ = port.sent
+    assert made == [f"POST:{message.target.decode()}"]
 
 
 # Keys

@@ -1,0 +1,104 @@
+"""A kill of many orders costs no more for each of them: looking at all of them is rare, and rare enough."""
+
+from __future__ import annotations
+
+import pytest
+
+from cancel_tui.desk.engine import Aim, Engine, ReadOrder, SendCancel
+from cancel_tui.desk.track import Track
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, Side, VenueName
+from cancel_tui.scope import Scope
+from cancel_tui.venues.base import CancelAck, Capabilities, Part, PartList, Parts
+from cancel_tui.venues.outcome import Answered, Outcome, Unanswered
+
+VENUE = VenueName("v")
+WALL = 1_790_000_000.0
+TURN = 0.001
+"""Seconds that an answer takes."""
+
+
+def orders(count: int) -> list[Order]:
+    return [
+        Order(
+            key=OrderKey(VENUE, None, Family.ORDER, OrderId(str(number))),
+            side=Side.BUY,
+            status=OrderStatus.OPEN,
+        )
+        for number in range(count)
+    ]
+
+
+class Hurry:
+    """Drives an engine as fast as a venue could answer, and counts how often it looks at an order."""
+
+    def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        capabilities = Capabilities(read_order=True)
+        scope = Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]})
+        self.engine = Engine(VENUE, capabilities, Aim(scope, deadline=600.0), 0.0)
+        self.looks = 0
+        self.sent: list[OrderKey] = []
+        self.now = 0.0
+        real = Engine._single_due
+
+        def counted(engine: Engine, track: Track, now: float) -> bool:
+            self.looks += 1
+            return real(engine, track, now)
+
+        monkeypatch.setattr(Engine, "_single_due", counted)
+        self.engine.next(0.0)
+        self.engine.took_parts(Parts((Part("all"),)))
+        found: Outcome[PartList] = Answered(PartList(tuple(orders(count))))
+        self.engine.took_list(0.0, {"all": (0.0, found)}, None, 0.0, WALL)
+
+    def until_sent(self, count: int, limit: int) -> None:
+        """One answer at a time, each a moment after the one before."""
+        flying: list[OrderKey] = []
+        for _ in range(limit):
+            new = [one.key for one in self.engine.next(self.now) if isinstance(one, SendCancel)]
+            self.sent += new
+            flying += new
+            if len(self.sent) >= count:
+                return
+            self.now += TURN
+            if flying:
+                key = flying.pop(0)
+                answer: Outcome[CancelAck] = Answered(CancelAck())
+                if self.refuse is not None and key == self.refuse:
+                    answer, self.refuse = Unanswered("lost"), None
+                self.engine.took_cancel(key, answer, self.now, WALL + self.now)
+        raise AssertionError(f"only {len(self.sent)} of {count} left")
+
+    refuse: OrderKey | None = None
+
+
+def test_the_looks_at_each_order_do_not_grow_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = {}
+    for count in (250, 4_000):
+        hurry = Hurry(count, monkeypatch)
+        hurry.until_sent(count, 3 * count)
+        assert len(set(hurry.sent)) == len(hurry.sent) == count
+        cost[count] = hurry.looks / count
+    assert cost[4_000] < 2.5 * cost[250]
+
+
+def test_an_order_whose_answer_was_lost_is_soon_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry = Hurry(2_000, monkeypatch)
+    lost = hurry.refuse = orders(1)[0].key
+    hurry.until_sent(2_000, 6_000)
+    sent = hurry.now
+    while ReadOrder(lost) not in (actions := hurry.engine.next(hurry.now)):
+        for one in actions:
+            if isinstance(one, ReadOrder):
+                hurry.engine.took_read(one.key, Unanswered("lost"), hurry.now, hurry.now, WALL)
+        hurry.now = max(hurry.engine.wake_at(hurry.now), hurry.now + TURN)
+        assert hurry.now < sent + 30.0, "asleep, and the order unread"
+
+
+def test_while_cancels_leave_at_full_speed_nothing_is_read_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    hurry.until_sent(600, 2_000)
+    assert hurry.now > 0.5, "long enough for read-backs to be due"
+    assert not hurry.engine._reads_flying
+    assert not hurry.engine._closed_flying
