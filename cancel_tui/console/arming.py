@@ -134,8 +134,13 @@ def _slots(ledger: Ledger, scope: Scope) -> list[Slot]:
     return [slot for slot in ledger.desk.slots.values() if scope.venue_in(slot.name)]
 
 
+def switched_off(ledger: Ledger, scope: Scope) -> list[str]:
+    """The venues of the scope that a kill would not reach."""
+    return [name for name in ledger.desk.off if scope.venue_in(name)]
+
+
 def _off(ledger: Ledger, scope: Scope) -> list[str]:
-    names = [name for name in ledger.desk.off if scope.venue_in(name)]
+    names = switched_off(ledger, scope)
     return [f"OFF: {', '.join(names)}: switched off for this run, its orders STAY"] if names else []
 
 

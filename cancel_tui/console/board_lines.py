@@ -15,7 +15,7 @@ from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.report import ghosts, kept_words
+from cancel_tui.desk.report import ghosts, kept_words, uncovered, uncovered_words
 from cancel_tui.desk.toll import fills, fills_words
 from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
@@ -148,8 +148,8 @@ def counts(kill: Kill, width: int) -> Text:
 
 
 def verdict(kill: Kill, seconds: float | None) -> Text:
-    """The verdict, in large letters only when it is proven; what cannot be listed stands on its own line."""
-    text = _verdict(kill, seconds)
+    """The verdict, in large letters only when it is proven; on its line, what cannot be listed or was off."""
+    text = _verdict(kill, seconds, uncovered_words(uncovered(kill)))
     left = kept_words(kill)
     if left and kill.finished_wall is not None:
         text.append(f"\n{left}", DOUBT)
@@ -159,30 +159,36 @@ def verdict(kill: Kill, seconds: float | None) -> Text:
     return text
 
 
-def _verdict(kill: Kill, seconds: float | None) -> Text:
+def _verdict(kill: Kill, seconds: float | None, off: str) -> Text:
+    told = (f"   {off}" if off else "", DOUBT)
     took = "" if seconds is None else f"   {seconds:.1f} s"
     if kill.finished_wall is None:
         if kill.came_back and not kill.holding:
-            text = Text(" F L A T   W I T H D R A W N ", ALARM, justify="center")
+            text = _said(" F L A T   W I T H D R A W N ", ALARM, *told)
             return text.append(f"\n{plural(kill.came_back, 'order')} listed as live again", "bold")
         flat = bool(kill.runs) and not kill.locked and all(run.engine.flat for run in kill.runs.values())
         if kill.holding and flat:
-            return Text("H O L D I N G   F L A T", f"bold {GOOD}", justify="center")
-        return Text("N O T   F L A T   Y E T", "bold", justify="center")
+            return _said("H O L D I N G   F L A T", f"bold {GOOD}", *told)
+        return _said("N O T   F L A T   Y E T", "bold", *told)
     if kill.verdict is Verdict.FLAT:
         took = f"   {_flat_after(kill):.1f} s"
         spots = [f"{one.venue} {', '.join(one.blind_spots)}" for one in kill.results() if one.blind_spots]
-        if not spots:
-            return Text(f"F L A T{took}", f"bold {GOOD}", justify="center")
-        text = Text(f"F L A T{took}   E X C E P T   ", f"bold {GOOD}", justify="center")
-        return text.append(literal("; ".join(spots), 300), DOUBT)
+        text = _said(f"F L A T{took}", f"bold {GOOD}", *told)
+        if spots:
+            text.append("   E X C E P T   ", f"bold {GOOD}").append(literal("; ".join(spots), 300), DOUBT)
+        return text
     if kill.verdict is Verdict.NOT_FLAT:
         live = sum(track.outcome is Ending.OPEN for track in kill.tracks())
         where = [name for name, run in kill.runs.items() if run.engine.verdict is Verdict.NOT_FLAT]
-        text = Text(f" N O T   F L A T   {live} still live ", ALARM, justify="center")
+        text = _said(f" N O T   F L A T   {live} still live ", ALARM, *told)
         return text.append("\non " + ", ".join(where), "bold")
-    text = Text(" N O T   P R O V E N ", ALARM, justify="center")
+    text = _said(" N O T   P R O V E N ", ALARM, *told)
     return text.append("\n" + literal("; ".join(_doubts(kill)), 400), DOUBT)
+
+
+def _said(word: str, style: str, off: str, doubt: str) -> Text:
+    """The large letters, and beside them the venues that were off."""
+    return Text.assemble((word, style), (off, doubt), justify="center")
 
 
 def _flat_after(kill: Kill) -> float:

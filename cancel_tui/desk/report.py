@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cancel_tui.cancels import Ending
@@ -126,6 +127,7 @@ def kill_json(kill: Kill) -> dict[str, Any]:
         "started_at": iso(kill.started_wall),
         "finished_at": iso(kill.finished_wall),
         "verdict": kill.verdict.value,
+        "switched_off": list(uncovered(kill)),
         "filled_during_kill": fills_json(kill),
         "venues": [
             {
@@ -173,6 +175,18 @@ def kept_words(kill: Kill) -> str:
     return f"{count} stop or take-profit order{'s' * (count != 1)} kept, still live" if count else ""
 
 
+def uncovered(kill: Kill) -> list[VenueName]:
+    """Venues that the scope holds and the kill did not reach: they were switched off when it began."""
+    off = kill.about.get("switched_off", ())
+    return [name for name in off if kill.scope.venue_in(name) and name not in kill.names]
+
+
+def uncovered_words(names: Iterable[str]) -> str:
+    """The same for people; empty where there is none."""
+    told = ", ".join(literal(name, 14) for name in names)
+    return f"not covered: {told} (off)" if told else ""
+
+
 def failures_json(kill: Kill, name: VenueName) -> dict[str, int]:
     """How often each sort of failure came from one venue, lists and read-backs included."""
     run = kill.runs.get(name)
@@ -186,22 +200,23 @@ def odd_words(kill: Kill, name: VenueName) -> dict[str, int]:
 
 
 def verdict_line(kill: Kill) -> str:
-    """The verdict in one line, blind spots and what was left on purpose on it."""
+    """The verdict in one line; on it, venues that were off, blind spots, what was left on purpose."""
     left = kept_words(kill)
-    return _verdict_line(kill) + (f"   {left}" if left else "")
+    return _verdict_line(kill, uncovered_words(uncovered(kill))) + (f"   {left}" if left else "")
 
 
-def _verdict_line(kill: Kill) -> str:
+def _verdict_line(kill: Kill, off: str) -> str:
+    told = f", {off}" if off else ""
     verdict = kill.verdict
     tracks = kill.tracks()
     seconds = (kill.finished_wall or kill.started_wall) - kill.started_wall
     if verdict is Verdict.FLAT:
         spots = sorted({f"{one.venue}: {code}" for one in kill.results() for code in one.blind_spots})
-        words = f"FLAT EXCEPT {', '.join(spots)}" if spots else "FLAT"
+        words = f"FLAT{told}" + (f" EXCEPT {', '.join(spots)}" if spots else "")
         return f"{words}   ({len(tracks)} orders, {seconds:.1f} s)"
     if verdict is Verdict.NOT_FLAT:
         live = sum(track.outcome is Ending.OPEN for track in tracks)
-        return f"NOT FLAT   {live} known to be still live"
+        return f"NOT FLAT{told}   {live} known to be still live"
     why = [f"{one.venue}: {one.error or one.verdict.value}" for one in kill.results() if one.error]
     if kill.unmatched:
         why.append(f"nothing matched {', '.join(kill.unmatched)}")
@@ -216,4 +231,4 @@ def _verdict_line(kill: Kill) -> str:
         for name, run in kill.runs.items()
         if run.engine.unreadable
     ]
-    return "NOT PROVEN   " + literal("; ".join(why) or "the lists were not completed")
+    return f"NOT PROVEN{told}   " + literal("; ".join(why) or "the lists were not completed")

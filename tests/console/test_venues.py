@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from cancel_tui.console.board_lines import verdict
 from cancel_tui.console.new_venue import toml_for
 from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.venues import VenuesScreen
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.report import kill_json, uncovered
 from cancel_tui.orders import VenueName
+from cancel_tui.scope import Scope, fold
 from cancel_tui.settings import KINDS, parse_settings
-from tests.console.ground import Ground, ground, nowhere
+from tests.console.ground import NARROW, Ground, ground, nowhere
 
 ROXOM = VenueName("roxom")
 
@@ -53,11 +56,28 @@ async def test_off_is_loud_and_out_of_the_kill_and_on_brings_it_back(tmp_path: P
         assert "roxom" not in here.line("chips")
         await here.arm()
         assert "! OFF: roxom: switched off for this run, its orders STAY" in here.line("warnings")
+        (row,) = (one for one in here.line("preview").splitlines() if "roxom" in one)
+        assert " ".join(row.split()) == "roxom ? ? ? ? ? OFF: not covered –"
+        await here.press("v")
+        await here.until(lambda: "p99" in here.line("title"))
         assert "roxom" not in here.line("preview")
+        assert "switched off" not in here.text()
+        await here.press("v")
+        await here.pilot.resize_terminal(40, 8)
+        await here.until(lambda: "not covered: roxom (off)" in here.line("cramped"))
+        await here.pilot.resize_terminal(*NARROW)
         await here.press(*"KILL", "enter")
         await here.until(lambda: here.kills != [])
         await here.over(here.kills[0])
         assert here.kills[0].verdict is Verdict.FLAT
+        assert here.line("verdict").splitlines()[0].startswith("F L A T ")
+        assert here.line("verdict").splitlines()[0].endswith("not covered: roxom (off)")
+        assert "not covered: roxom (off)" in here.app.log_lines[-1]
+        assert kill_json(here.kills[0])["switched_off"] == ["roxom"]
+        await here.press("d")
+        assert "not covered: roxom (off)" in here.line("title")
+        await here.until(lambda: "FLAT, not covered: roxom (off)" in here.line("banner"))
+        await here.press("escape")
         assert len(here.cluster.live()["roxom"]) == 6
         assert here.cluster.live()["p99"] == []
         await here.press("escape", "V", "s")
@@ -128,3 +148,19 @@ async def test_practice_is_offered_only_where_no_venue_is_configured(tmp_path: P
         await here.press("V", "p")
         assert "cancel-tui demo" in here.line("banner")
         assert not here.app.practice_wanted
+
+
+async def test_of_venues_that_are_off_a_verdict_names_those_of_its_scope(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("roxom", "p99")) as here:
+        assert here.desk.switch_off(ROXOM)
+        for venue, off in (("p99", []), ("ROXOM", ["roxom"])):
+            kill = here.desk.plan_kill(Scope(venues=fold([venue]), raw={"venue": [venue]}))
+            assert uncovered(kill) == off
+            # While it runs, and in every verdict, the first line says it.
+            assert ("not covered" in verdict(kill, None).plain.split("\n")[0]) is bool(off)
+        known = here.desk.plan_kill(Scope(keys=frozenset(here.keys()[:1]), raw={}), by_id=True)
+        assert uncovered(known) == []
+        everything = here.desk.plan_kill(Scope(raw={}))
+        assert here.desk.switch_on(ROXOM)
+        assert uncovered(everything) == ["roxom"]
+        assert uncovered(here.desk.plan_kill(Scope(raw={}))) == []

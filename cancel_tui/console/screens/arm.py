@@ -11,16 +11,25 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from cancel_tui.console import lines
-from cancel_tui.console.arming import EVERYTHING, Choice, narrowed, preview_of, scope_words, warnings
+from cancel_tui.console.arming import (
+    EVERYTHING,
+    Choice,
+    narrowed,
+    preview_of,
+    scope_words,
+    switched_off,
+    warnings,
+)
 from cancel_tui.console.commands import BY_ID, Where
 from cancel_tui.console.edges import WHY_READ_ONLY
 from cancel_tui.console.guard import Guard, Said
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.desk.preview import VenuePreview
+from cancel_tui.desk.report import uncovered_words
 from cancel_tui.desk.unfinished import Unfinished
 from cancel_tui.orders import OrderKey
 from cancel_tui.scope import Scope
-from cancel_tui.text import table
+from cancel_tui.text import literal, table
 
 _FRAME = 14
 """Rows of the screen that are neither venues nor warnings."""
@@ -182,7 +191,8 @@ class ArmScreen(DeskScreen):
         free = self.size.height - _FRAME - bool(banner.plain) - self.alarmed
         tight = free < _TIGHT
         free += _SCOPE * tight
-        told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - min(len(found), 5)))
+        listed = min(len(found), 5) + bool(switched_off(app.ledger, self._scope))
+        told = warnings(app.ledger, self._scope, found, width, rows=max(1, free - listed))
         room = free - (told.plain.count("\n") + 1 if told.plain else 0)
         self.show("title", self._title(found, width))
         self.show("banner", banner, when=bool(banner.plain))
@@ -201,6 +211,8 @@ class ArmScreen(DeskScreen):
         total = sum(one.orders for one in found)
         text = Text.assemble(lines.mode_mark(self.console_app.desk), (" ARMED", "bold"))
         text.append(f"\n{total} orders, {lines.plural(len(found), 'venue')}\n")
+        off = uncovered_words(switched_off(self.console_app.ledger, self._scope))
+        text.append(f"{off}\n" if off else "", lines.DOUBT)
         return text.append_text(self._word(short=True)).append("\nEsc back")
 
     def tick(self) -> None:
@@ -245,6 +257,8 @@ class ArmScreen(DeskScreen):
     def _preview(self, found: list[VenuePreview], room: int, width: int) -> Text:
         ledger = self.console_app.ledger
         rows = [lines.preview_row(ledger, one) for one in found]
+        off = switched_off(ledger, self._scope)
+        room -= bool(off)
         if len(rows) > room:
             rest = found[room - 1 :]
             rows = rows[: room - 1]
@@ -254,6 +268,9 @@ class ArmScreen(DeskScreen):
                 sum(one.sells for one in rest),
             )
             rows.append((f"… {len(rest)} more", *map(str, sums), "", "", "", ""))
+        if off:
+            name = literal(off[0], 14) if len(off) == 1 else lines.plural(len(off), "venue")
+            rows.append((name, *"?????", "OFF: not covered", "–"))
         head = ["VENUE", "OPEN", "BUY", "SELL", "PROTECTIVE", "LIST", "HOW", "ABOUT"]
         lines_of = [head, *(list(row) for row in rows)]
         if width < _ALL_COLUMNS:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from cancel_tui.cancels import Ending
-from cancel_tui.console.lines import took
+from cancel_tui.console.lines import DOUBT, took
 from cancel_tui.console.screens.help import ScrollScreen
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.report import uncovered, uncovered_words
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import plain
 from cancel_tui.text import table
@@ -33,8 +34,10 @@ class DetailScreen(ScrollScreen):
         self._kill = kill
 
     def headline(self) -> Text:
-        """Which kill."""
-        return Text(f"KILL {self._kill.kill_id[:6]}: {len(self._kill.tracks())} orders", "bold")
+        """Which kill, and what it did not reach."""
+        text = Text.assemble((f"KILL {self._kill.kill_id[:6]}: {len(self._kill.tracks())} orders", "bold"))
+        off = uncovered_words(uncovered(self._kill))
+        return text.append(f"   {off}" if off else "", DOUBT)
 
     def body(self) -> Text:
         """One row for each order."""
