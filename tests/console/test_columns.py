@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from functools import partial
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cancel_tui.console.choosing import Chooser, toml_line
 from cancel_tui.console.columns import ALWAYS, DEFAULT, Column
+from cancel_tui.console.screens.base import FLOOR
 from cancel_tui.console.screens.columns import ColumnsScreen
 from cancel_tui.settings import parse_settings
-from tests.console.ground import ground
+from tests.console.ground import NARROW, ground
 
 ACTS = st.lists(
     st.sampled_from(["toggle", "left", "right", "reset", *range(-30, 30)]),
@@ -92,3 +96,27 @@ async def test_the_configuration_chooses_the_columns(tmp_path: Path) -> None:
         await here.until(lambda: "STATUS" in here.picture())
         head = next(line for line in here.picture().splitlines() if "STATUS" in line)
         assert head.split() == ["STATUS", "ID", "SYMBOL"]
+
+
+@pytest.mark.parametrize("size", [FLOOR, NARROW, (140, 45)])
+async def test_the_keys_are_on_the_last_line_and_the_cursor_is_seen_at_every_size(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with ground(tmp_path, size=size) as here:
+
+        def stands(pattern: str) -> bool:
+            return re.search(pattern, here.picture()) is not None
+
+        await here.press("c")
+        screen = here.app.screen
+        assert isinstance(screen, ColumnsScreen)
+        screen.chooser.shown[:] = Column
+        for column in (Column.VENUE, Column.AVERAGE, list(Column)[-1]):
+            screen.chooser.cursor = column
+            screen.tick()
+            await here.until(partial(stands, rf"▸ \[[x=]\] +\d+ {column.value} "))
+            assert "^K KILL" in here.picture().splitlines()[-1]
+        here.app.refuse("a sentence in the banner")
+        await here.until(lambda: "a sentence" in here.picture())
+        assert "^K KILL" in here.picture().splitlines()[-1]
+        assert ("to keep it" in here.picture()) is (size != FLOOR)

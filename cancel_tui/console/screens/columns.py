@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from math import ceil
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
+from textual.widgets import Static
 
 from cancel_tui.console import lines
 from cancel_tui.console.choosing import Chooser, toml_line
@@ -16,8 +18,8 @@ from cancel_tui.console.commands import Where
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.screens.base import DeskScreen
 
-_FRAME = 11
-"""Rows of the screen that are not the list."""
+_FRAME = 6
+"""Rows of the screen that are neither the list nor the line that keeps the choice."""
 _WIDE = 24
 """Cells of one column's entry."""
 
@@ -34,7 +36,9 @@ class ColumnsScreen(DeskScreen):
 
     def compose(self) -> ComposeResult:
         """Title, the columns, what the one under the cursor is, the line that keeps the choice, the keys."""
-        yield from self.lines_of("cramped", "title", "banner", "choice", "detail", "toml", "footer")
+        yield from self.lines_of("cramped", "title", "banner", "choice", "detail", "toml")
+        yield Static(id="space")
+        yield from self.lines_of("footer")
 
     def on_mount(self) -> None:
         """First frame."""
@@ -49,26 +53,30 @@ class ColumnsScreen(DeskScreen):
         self.show("title", lines.spread(title, Text("this run only", "dim"), width))
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
-        self.show("choice", self._list(max(3, height - _FRAME)))
+        kept = textwrap.wrap(toml_line(chooser.shown), max(20, width - 2))
+        free = height - _FRAME - bool(banner.plain) - self.alarmed
+        across = max(1, width // (_WIDE + 1))
+        told = free - len(kept) - 1 >= ceil(len(Column) / across)
+        self.show("choice", self._list(max(1, free - (len(kept) + 1) * told), across))
         about = Text.assemble((chooser.cursor.value, "bold"), f"  {MEASURES[chooser.cursor].about}")
         if chooser.cursor in chooser.shown and chooser.cursor not in room:
             about.append("   no room for it in this width", lines.DOUBT)
         self.show("detail", about)
-        kept = textwrap.wrap(toml_line(chooser.shown), max(20, width - 2))
-        told = Text("to keep it, under [console] of the configuration:", "dim", no_wrap=True)
-        self.show("toml", told.append("\n" + "\n".join(kept), ""))
+        how = Text("to keep it, under [console] of the configuration:", "dim", no_wrap=True)
+        self.show("toml", how.append("\n" + "\n".join(kept), ""), when=told)
         self.show("footer", lines.hints(self.console_app.keymap.hints(Where.COLUMNS), width))
 
-    def _list(self, rows: int) -> Text:
-        """Every column, from top to bottom and then from left to right."""
+    def _list(self, rows: int, across: int) -> Text:
+        """The columns, downwards and then to the right; where room is short, those up to the cursor."""
         room, ascii_only = self._grid.columns, self.console_app.ascii_only
-        entries: list[Text] = []
-        for number, column in enumerate(self.chooser.columns, 1):
-            entries.append(self._entry(number, column, fits=column in room, ascii_only=ascii_only))
-        across = [Text() for _ in range(min(rows, len(entries)))]
-        for at, entry in enumerate(entries):
-            across[at % rows].append_text(entry)
-        return Text("\n", no_wrap=True).join(across)
+        columns = self.chooser.columns
+        rows = ceil(len(columns) / ceil(len(columns) / rows))
+        first = max(0, columns.index(self.chooser.cursor) // rows - across + 1) * rows
+        drawn = [Text() for _ in range(rows)]
+        for at, column in list(enumerate(columns))[first : first + rows * across]:
+            entry = self._entry(at + 1, column, fits=column in room, ascii_only=ascii_only)
+            drawn[at % rows].append_text(entry)
+        return Text("\n", no_wrap=True).join(drawn)
 
     def _entry(self, number: int, column: Column, *, fits: bool, ascii_only: bool) -> Text:
         chooser = self.chooser
