@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -29,6 +28,7 @@ from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import PracticeVenue
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings, parse_settings
+from tests.console.hands import hit, key_event
 
 NARROW, WIDE = (80, 24), (120, 40)
 LIMIT = 20.0
@@ -83,7 +83,7 @@ class Ground:
         """Keys that arrive in one read of the terminal: all at one time, before anything is painted."""
         at = self.app.event_time()
         for key in keys:
-            event = events.Key(key, "\r" if key == "enter" else key if len(key) == 1 else None)
+            event = key_event(key)
             event.time = at
             self.app.post_message(event)
 
@@ -95,7 +95,7 @@ class Ground:
     async def press(self, *keys: str) -> None:
         """Keys that arrive one by one; what they made the console say has been painted."""
         for key in keys:
-            await self.pilot.press(key)
+            await hit(self.pilot, key)
             await self.later()
         await self.until(lambda: not self.app.untold or self.app._exit)
 
