@@ -202,7 +202,9 @@ def odd_words(kill: Kill, name: VenueName) -> dict[str, int]:
 def verdict_line(kill: Kill) -> str:
     """The verdict in one line; on it, venues that were off, blind spots, what was left on purpose."""
     left = kept_words(kill)
-    return _verdict_line(kill, uncovered_words(uncovered(kill))) + (f"   {left}" if left else "")
+    words = _verdict_line(kill, uncovered_words(uncovered(kill))) + (f"   {left}" if left else "")
+    # Blind spots can hold a venue's own text: the names of its accounts.
+    return literal(words, 2_000)
 
 
 def _verdict_line(kill: Kill, off: str) -> str:

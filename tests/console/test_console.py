@@ -14,11 +14,9 @@ from queue import Queue
 from time import monotonic
 
 import pytest
-from rich.cells import cell_len
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 
-from cancel_tui.cancels import Stage
 from cancel_tui.cli import console as command
 from cancel_tui.clock import SystemClock
 from cancel_tui.console import leaving, output, shots
@@ -31,116 +29,12 @@ from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.slot import LockedError
-from cancel_tui.orders import OrderId
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope
 from cancel_tui.settings import SettingsError, VenueSettings, parse_settings
-from cancel_tui.text import VenueText
-from cancel_tui.venues.base import PartList
-from tests.console.ground import NARROW, WIDE, ground
+from tests.console.ground import NARROW, ground
 
 ROOT = Path(__file__).resolve().parents[2]
-HOSTILE = (
-    "[/order/7] [red]x[/red] [@click=app.exit]y[/]",
-    "\x1b[2J\x1b]0;owned\x07",
-    "a\nb\tc\rd",
-    "\u202egnp.exe\u2066",
-    "注文" * 40,
-    "[" * 60,
-    "e\u0301\u200d\U0001f469\u200d\U0001f4bb",
-    "i" * 10_000,
-    "\u200b\ufeff\u2060" + "e" + "\u0301" * 300,
-    "x\ufe0f\u20e3 \x9b31m \u2028 \u0085",
-)
-
-
-async def test_hostile_text_stays_text_on_every_screen(tmp_path: Path) -> None:
-    async with ground(tmp_path, size=WIDE, orders=len(HOSTILE)) as here:
-        slot = next(iter(here.desk.slots.values()))
-        for poll in here.desk._polls.values():
-            poll.cancel()
-        part_id, reading = next(iter(slot.book.parts.items()))
-        orders = [
-            replace(
-                order,
-                key=order.key._replace(order_id=OrderId(text)),
-                symbol=VenueText(text),
-                venue_status=VenueText(text),
-                client_order_id=VenueText(text),
-                time_in_force=VenueText(text),
-                exchange=VenueText(text),
-                source=VenueText(text),
-                display_symbol=VenueText(text),
-            )
-            for order, text in zip(reading.orders.values(), HOSTILE, strict=False)
-        ]
-        now = here.desk.clock.monotonic()
-        slot.book.absorb(part_id, now, PartList(orders=tuple(orders), complete=True), now)
-        here.app.look()
-
-        def harmless() -> None:
-            picture = here.picture()
-            assert not any(ord(char) < 32 for char in picture.replace("\n", ""))
-            assert {"\x1b", "\x9b", "\u202e", "\u2066", "\u0301", "\u200d"}.isdisjoint(picture)
-            strips = here.app.screen._compositor.render_strips()
-            assert {strip.cell_length for strip in strips} == {here.app.size.width}
-            assert max(map(cell_len, picture.splitlines())) <= here.app.size.width
-
-        await here.until(lambda: "[/order/7]" in here.picture())
-        assert len(orders) == len(HOSTILE)
-        for _ in range(here.grid.model.total):
-            await here.press("down")
-            harmless()
-            await here.press("space")
-        slot.error = "".join(HOSTILE)
-        for text in HOSTILE:
-            here.app.refuse(text)
-        here.app.look()
-        harmless()
-        await here.press("slash")
-        here.filter.value = "\x1b[2J \u202e \x9b " + HOSTILE[0]
-        await here.pilot.pause()
-        harmless()
-        await here.press("escape", "l")
-        harmless()
-        await here.press("escape")
-        await here.arm()
-        harmless()
-        await here.press("y")
-        harmless()
-        await here.press("escape")
-        await here.press("X")
-        assert isinstance(here.app.screen, ConfirmScreen)
-        harmless()
-        assert "[/order/7]" in here.picture()
-        await here.confirmed()
-        await here.until(lambda: here.desk.kills != [])
-        await here.until(lambda: any(t.stage is not Stage.WANTED for t in here.desk.kills[0].tracks()))
-        here.app.look()
-        harmless()
-        kill = await here.kill()
-        await here.press("d")
-        harmless()
-        await here.press("escape", "e")
-        await here.over(kill)
-        harmless()
-
-
-async def test_a_hostile_error_text_does_not_reach_markup_or_a_chip(tmp_path: Path) -> None:
-    async with ground(tmp_path) as here:
-        slot = next(iter(here.desk.slots.values()))
-        polls = list(here.desk._polls.values())
-        for poll in polls:
-            poll.cancel()
-        text = "[/bold] 502 [red]" + "long " * 60 + "\x1b[2J"
-        slot.error, slot.state = text, type(slot.state)("down")
-        here.app.look()
-        chips = here.line("chips")
-        assert "DOWN" in chips
-        assert "long" not in chips
-        await here.arm()
-        assert "[/bold] 502" in here.line("warnings")
-        assert "\x1b" not in here.picture()
 
 
 async def test_a_locked_venue_says_so_everywhere_and_cannot_be_proven(tmp_path: Path) -> None:

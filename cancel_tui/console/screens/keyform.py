@@ -162,7 +162,7 @@ class KeyFormScreen(DeskScreen):
         """Draw the fields by their size."""
         width, room = self.size.width, self.console_app.keyroom
         replaces = room.state(self._entry) is KeyState.STORED
-        words = f" {'Replace' if replaces else 'Set'} credentials {self._entry.name}"
+        words = f" {'Replace' if replaces else 'Set'} credentials {literal(self._entry.name, 40)}"
         title = Text.assemble(lines.mode_mark(self.console_app.desk), (words, "bold"))
         used = Text(f"used by {', '.join(one.name for one in self._entry.venues)}")
         self.show("title", lines.spread(title, used, width))

@@ -15,6 +15,9 @@ from cancel_tui.console.screens.keyform import KeyFormScreen
 from cancel_tui.console.screens.listing import ListScreen
 from cancel_tui.text import literal
 
+_NAME = 24
+"""Characters of an entry's name in the list."""
+
 
 class KeysScreen(ListScreen):
     """One row for each entry of the keyring."""
@@ -56,7 +59,7 @@ class KeysScreen(ListScreen):
         state = self.room.doing(entry) or self.room.state(entry).value
         kinds = entry.kinds[0] if len(entry.kinds) == 1 else lines.plural(len(entry.kinds), "kind")
         used = ", ".join(one.name for one in entry.venues)
-        return (name, state, used if len(used) <= 36 else f"{used[:35]}…", kinds)
+        return (literal(name, _NAME), state, literal(used, 36), kinds)
 
     def below(self) -> Iterable[tuple[str, str]]:
         """What the chosen entry needs, how its venues stand, the keyring and its warnings."""
@@ -78,12 +81,13 @@ class KeysScreen(ListScreen):
             yield f"! {literal(self.room.trouble, 300)}", lines.DOUBT
 
     def _about(self, entry: Entry) -> Iterable[tuple[str, str]]:
+        name = literal(entry.name, 40)
         if entry.practice:
-            yield f"{entry.name}: throw-away keys from the practice server; nothing is stored", ""
+            yield f"{name}: throw-away keys from the practice server; nothing is stored", ""
         elif entry.sets:
-            yield f"{entry.name} needs {entry.needs}", "bold"
+            yield f"{name} needs {entry.needs}", "bold"
         else:
-            yield f"{entry.name}: its kinds have no fields in common: give each a `credentials`", lines.DOUBT
+            yield f"{name}: its kinds have no fields in common: give each a `credentials`", lines.DOUBT
         for told in self.room.told.get(entry.name, []):
             yield f"  {literal(told, 300)}", lines.DOUBT if "FAILS" in told else ""
 
@@ -120,7 +124,7 @@ class KeysScreen(ListScreen):
             f"Used by {used}.",
             "They go on with what they hold until cancel-tui ends; after that they are locked.",
         ]
-        question = f"Delete the credentials {entry.name} from the keyring?"
+        question = f"Delete the credentials {literal(entry.name, 40)} from the keyring?"
         self.app.push_screen(
             AskScreen(question, consequences, "deletes them", lambda: self.room.delete(entry))
         )

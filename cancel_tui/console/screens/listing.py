@@ -13,13 +13,15 @@ from textual.widgets import Static
 from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
 from cancel_tui.console.screens.base import DeskScreen
-from cancel_tui.text import table
+from cancel_tui.text import literal, table
 
 _MOVES = {"up": -1, "down": 1, "pageup": -8, "pagedown": 8, "home": -10_000, "end": 10_000}
 _ROOMS = ("keys", "venues", "help")
 """Commands of the grid that lead from here to the next room."""
 _FRAME = 6
 """Rows of the screen that are neither list nor text below it."""
+_LEAST = 3
+"""Rows of the list that are left to it however much is said below."""
 
 
 class ListScreen(DeskScreen):
@@ -58,7 +60,7 @@ class ListScreen(DeskScreen):
         return ()
 
     def below(self) -> Iterable[tuple[str, str]]:
-        """Sentences below the list, each with its style."""
+        """Sentences below the list, each with its style; they are made literal here."""
         return ()
 
     def hints(self) -> list[tuple[str, str]]:
@@ -101,15 +103,24 @@ class ListScreen(DeskScreen):
         self.show("title", lines.spread(self.headline(), Text(), width))
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
-        told = Text()
-        for words, style in self.below():
-            wrapped = textwrap.wrap(words, max(20, width - 3), subsequent_indent="  ") or [""]
-            told.append("\n".join(wrapped) + "\n", style)
-        told.rstrip()
-        room = max(2, height - _FRAME - told.plain.count("\n") - bool(banner.plain))
+        free = height - _FRAME - bool(banner.plain) - self.alarmed
+        told = self._below(width - 3, max(1, free - _LEAST))
+        room = max(2, free - told.plain.count("\n"))
         self.show("preview", self._list(room), when=bool(self.names()))
         self.show("warnings", told, when=bool(told.plain))
         self.show("footer", lines.hints(self.hints(), width))
+
+    def _below(self, width: int, rows: int) -> Text:
+        """What there is to say, in so many rows at the most, so that list and keys are always seen."""
+        found: list[tuple[str, str]] = []
+        for words, style in self.below():
+            wrapped = textwrap.wrap(literal(words), max(20, width), subsequent_indent="  ") or [""]
+            found += [(row, style) for row in wrapped]
+        if len(found) > rows:
+            found[rows - 1 :] = [("…", "")]
+        text = Text("\n").join(Text(row, style) for row, style in found)
+        text.rstrip()
+        return text
 
     def _list(self, room: int) -> Text:
         names = list(self.names())

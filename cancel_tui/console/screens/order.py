@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from cancel_tui.console.badges import age_text, badge_text
@@ -113,13 +114,14 @@ def _facts(cells: list[tuple[str, str]], width: int) -> str:
     """Names and values: two to a line where both are short, a whole line for a long one."""
     across = width // 2
     room = across - _NAME - 4
-    short = [one for one in cells if len(one[1]) <= room]
+    cells = [(name, literal(value)) for name, value in cells]
+    short = [one for one in cells if cell_len(one[1]) <= room]
     half = -(-len(short) // 2)
     told = ""
     for at in range(half):
-        pair = [f"  {name:<{_NAME}} {literal(value)}" for name, value in short[at : at + half + 1 : half]]
-        told += "".join(f"{one:<{across}}" for one in pair).rstrip() + "\n"
+        pair = [f"  {name:<{_NAME}} {value}" for name, value in short[at : at + half + 1 : half]]
+        told += "".join(set_cell_size(one, across) for one in pair).rstrip() + "\n"
     for name, value in cells:
-        if len(value) > room:
-            told += f"  {name:<{_NAME}} {literal(value, max(1, width - _NAME - 3))}\n"
+        if cell_len(value) > room:
+            told += f"  {name:<{_NAME}} {value}\n"
     return told

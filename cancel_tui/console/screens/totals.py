@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from cancel_tui.console.grid import OrderGrid
@@ -75,7 +75,7 @@ class TotalsScreen(ScrollScreen):
 
 def _line(name: str, one: Sum, width: int, style: str) -> Text:
     """One group; what does not fit of its notional goes on in a further line."""
-    head = f"{name:<{_NAME}.{_NAME}} {one.count:>6} {one.buys:>6} {one.sells:>6}  "
+    head = f"{set_cell_size(name, _NAME)} {one.count:>6} {one.buys:>6} {one.sells:>6}  "
     text = Text(head, style)
     used = cell_len(head)
     for number, word in enumerate(one.words()):
