@@ -11,12 +11,15 @@ from cancel_tui.cli.kill import STATUS, report
 from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.cli.unended import announce
+from cancel_tui.cli.waiting import waits_told
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
 from cancel_tui.scope import Scope
+from cancel_tui.text import literal
+from cancel_tui.venues.registry import check_order_id
 
 _STOP = "stop:"
 
@@ -45,6 +48,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"stop:ID is for b2trader venues; {venue.name} is {venue.kind}")
     if any(not one.removeprefix(_STOP).strip() for one in options.order_id):
         raise UsageError("an order id must not be empty")
+    for one in options.order_id:
+        try:
+            check_order_id(venue.kind, one.removeprefix(_STOP))
+        except ValueError as why:
+            raise UsageError(f"{literal(one, 60)}: no order id of {venue.name}: {why}") from why
     if options.account and venue.accounts and options.account not in venue.accounts:
         raise UsageError(f"--account {options.account}: not among the configured accounts")
     clock = SystemClock()
@@ -58,7 +66,8 @@ async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_accou
         await desk.open([slot.name])
         known: dict[str, Order] = {}
         if per_account and slot.venue is not None and options.account is None:
-            await desk.list_venue(slot, Urgency.KILL, deep=True)
+            with waits_told(desk):
+                await desk.list_venue(slot, Urgency.KILL, deep=True)
             known = _known(slot)
         keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]
         sendable = frozenset(key for key in keys if key.account is not None or not per_account)

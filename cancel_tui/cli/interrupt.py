@@ -8,6 +8,7 @@ from typing import Any
 
 from cancel_tui import signals
 from cancel_tui.cli import render
+from cancel_tui.cli.waiting import waits_told
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
 
@@ -25,7 +26,8 @@ async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
 
     watching = asyncio.create_task(_journal_trouble(desk))
     try:
-        return await _carried(desk, kill, task, first, second, signalled)
+        with waits_told(desk):
+            return await _carried(desk, kill, task, first, second, signalled)
     finally:
         watching.cancel()
         if desk.journal.missing:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from cancel_tui.cli import render
 from cancel_tui.cli.session import add_scope, make_desk, scope_of, settings_of
 from cancel_tui.cli.unended import announce
+from cancel_tui.cli.waiting import waits_told
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.lane import Urgency
@@ -37,7 +38,8 @@ async def _orders(options: argparse.Namespace, desk: Desk, scope: Scope) -> int:
     slots = [slot for slot in desk.slots.values() if scope.venue_in(slot.name)]
     taken = desk.clock.wall()
     try:
-        await asyncio.gather(*(list_once(desk, slot) for slot in slots))
+        with waits_told(desk):
+            await asyncio.gather(*(list_once(desk, slot) for slot in slots))
         found = [order for slot in slots for order in slot.book.orders()]
         lacks = {slot.name: slot.venue.capabilities.lacks for slot in slots if slot.venue}
         shown = [order for order in found if scope.match(order, lacks[order.venue]) is not Match.NO]

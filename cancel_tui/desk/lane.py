@@ -62,6 +62,19 @@ class TooLateError(Exception):
     """The time by which a request had to leave passed while it waited for its turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A class of requests of which the next one may not leave yet. Times are seconds."""
+
+    call: CallClass
+    since: float
+    """How long the next one has been waiting."""
+    left: float
+    """How long it still has to; infinity until an answer comes."""
+    told: bool
+    """Whether the venue has asked for it; else its documented budget is used up."""
+
+
 class _Gate:
     """Lets waiters of one class through in the order of urgency, as the pace allows."""
 
@@ -74,6 +87,16 @@ class _Gate:
         self._heap: list[tuple[int, int]] = []
         self._order = itertools.count()
         self._sleeping: set[asyncio.Future[None]] = set()
+        self._since = 0.0
+        """Since when whoever is first has been first."""
+
+    def wait(self, call: CallClass) -> Wait | None:
+        """What whoever is first waits for; None where nobody waits."""
+        if not self._heap:
+            return None
+        now = self._clock.monotonic()
+        ready = self.pace.earliest(now, self._reserve(Urgency(self._heap[0][0])))
+        return Wait(call, now - self._since, max(0.0, ready - now), self.pace.told_to_wait(now))
 
     async def admit(self, urgency: Urgency, until: Callable[[], float] = forever) -> Ticket:
         """Wait until one request may leave, and count it; raises `TooLateError` past `until()`."""
@@ -83,6 +106,8 @@ class _Gate:
             if now < until() and self.pace.earliest(now) <= now:
                 return self.pace.take(now)
         me = (int(urgency), next(self._order))
+        if not self._heap:
+            self._since = self._clock.monotonic()
         heapq.heappush(self._heap, me)
         try:
             while True:
@@ -100,6 +125,8 @@ class _Gate:
                     return self.pace.take(now)
                 await self._wait(min(when, until()) - now)
         finally:
+            if self._heap[0] == me:
+                self._since = self._clock.monotonic()
             self._heap.remove(me)
             heapq.heapify(self._heap)
             self.wake()
@@ -187,6 +214,10 @@ class Lane:
     def pace(self, call: CallClass) -> Pace:
         """The pace of one class, for headroom and planning."""
         return self._gates[call].pace
+
+    def waits(self) -> list[Wait]:
+        """What waits for its turn right now, one line for each class of requests."""
+        return [wait for call, gate in self._gates.items() if (wait := gate.wait(call)) is not None]
 
     def keep(self, call: CallClass, units: int) -> None:
         """From now on polls leave so many units of a class to kills."""

@@ -78,6 +78,10 @@ class Pace:
                 when = max(when, self._free_again(len(self._tickets) - room))
         return when
 
+    def told_to_wait(self, now: float) -> bool:
+        """Whether it is the venue that said: not now."""
+        return now < self._blocked_until
+
     def _free_again(self, index: int) -> float:
         """When the ticket that is `index` + 1 th to come back comes back."""
         return sorted(self._back(one) for one in self._tickets)[index]

@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 _LONGEST_RETRY = 3600.0
 """Seconds: a slip in a header must not silence a venue for days."""
+LONGEST_ID = 200
+"""Characters of an order id: none that is longer is sent."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -53,7 +55,7 @@ def path_id(order_id: str) -> str:
     """
     if _SAFE_ID.fullmatch(order_id):
         return order_id
-    if not order_id or len(order_id) > 200 or set(order_id) <= {"."}:
+    if not order_id or len(order_id) > LONGEST_ID or set(order_id) <= {"."}:
         raise ValueError("an order id that cannot stand in a path")
     return quote(order_id, safe="")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
@@ -9,6 +10,7 @@ from typing import cast
 from cancel_tui.clock import Clock
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
+from cancel_tui.venues.adapter import LONGEST_ID, path_id
 from cancel_tui.venues.base import MakeVenue, Venue
 
 _MODULES: Mapping[str, str] = {
@@ -33,3 +35,20 @@ def make_venue(settings: VenueSettings, credentials: Mapping[str, Secret], clock
     """Load the adapter of a kind and build it; raises ValueError for credentials that cannot work."""
     module = import_module(_MODULES[settings.kind])
     return cast(MakeVenue, module.make)(settings, credentials, clock)
+
+
+_NEVER = re.compile(r"[\s\x00-\x1f\x7f/\\?#%]")
+"""What no venue puts into an id, and what would lead a request elsewhere."""
+
+
+def check_order_id(kind: str, order_id: str) -> None:
+    """Raise ValueError, with why, for an id that somebody typed and that no order of a kind can have."""
+    if len(order_id) > LONGEST_ID:
+        raise ValueError(f"longer than {LONGEST_ID} characters")
+    if _NEVER.search(order_id) or not order_id.isprintable():
+        raise ValueError("it holds spaces, slashes or other characters that no order id has")
+    path_id(order_id)
+    if kind == "p99-spot":
+        from cancel_tui.venues.p99_rows import one_order
+
+        one_order(order_id)

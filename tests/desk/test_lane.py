@@ -227,7 +227,30 @@ async def test_polls_that_wait_for_the_list_budget_delay_no_cancel(server: Serve
     await asyncio.wait_for(asyncio.gather(*cancels), LIMIT)
     assert lane.pace(CallClass.CANCEL).left(clock.monotonic()) == 0
     assert lane.pace(CallClass.LIST).left(clock.monotonic()) == 1
+    assert [wait.left for wait in lane.waits()] == [pytest.approx(60.05)], "what is kept is not for them"
     await stop(polls)
+
+
+async def test_who_waits_for_a_budget_can_be_asked_how_long_it_still_takes(
+    server: Server, lanes: Lanes
+) -> None:
+    clock = ManualClock()
+    lane = lanes.make(clock, list=Budget(1, 30.0))
+    await asyncio.wait_for(ask(lane, "/first"), LIMIT)
+    assert lane.waits() == []
+    clock.advance(5.0)
+    later = [ask(lane, f"/later/{number}") for number in range(2)]
+    await settle()
+    clock.advance(3.0)
+    (wait,) = lane.waits()
+    assert (wait.call, wait.told) == (CallClass.LIST, False)
+    assert (wait.since, wait.left) == pytest.approx((3.0, 22.05))
+    clock.advance(23.0)
+    await asyncio.wait_for(later[0], LIMIT)
+    (wait,) = lane.waits()
+    assert wait.since < 1.0, "whoever is first now has only just become first"
+    await stop(later)
+    assert lane.waits() == []
 
 
 async def test_the_server_never_counts_more_than_the_budget(server: Server, lanes: Lanes) -> None:
@@ -322,6 +345,9 @@ async def test_retry_after_is_honoured_by_every_later_call_of_the_class(server: 
     clock.advance(6.9)
     await settle()
     assert server.seen == ["/429"]
+    (wait,) = lane.waits()
+    assert (wait.call, wait.told) == (CallClass.CANCEL, True)
+    assert (wait.since, wait.left) == pytest.approx((6.9, 0.1))
     assert isinstance(await asyncio.wait_for(ask(lane, "/list"), LIMIT), Reply), "other classes go on"
     clock.advance(0.2)
     assert isinstance(await asyncio.wait_for(later, LIMIT), Reply)

@@ -195,6 +195,8 @@ def test_a_configuration_that_is_called_like_a_command_is_no_command(floor: Floo
         (("kill", "--yes", "--older-than", "soon"), "--older-than"),
         (("cancel", "cs-spot", "stop:1"), "stop:ID is for b2trader"),
         (("cancel", "cs-spot", ""), "must not be empty"),
+        (("cancel", "cs-spot", NOBODY, "../x"), "../x: no order id of cs-spot"),
+        (("cancel", "p99", NOBODY, "17"), "17: no order id of p99"),
         (("cancel", "cs-spot"), "ORDER_ID"),
         (("kill", "--yes", "--ven", "cs-spot"), "--ven"),
         (("--config", "/nonexistent/file.toml", "orders"), "no such file"),
