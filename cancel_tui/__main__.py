@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from cancel_tui import garbage
+
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
+    garbage.hold()
     try:
         from cancel_tui.cli.main import run
 

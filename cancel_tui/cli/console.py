@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cancel_tui import signals
+from cancel_tui import garbage, signals
 from cancel_tui.cli import render
 from cancel_tui.cli.session import KeyringCredentials, make_desk
 from cancel_tui.console.keyroom import KeyDoor
@@ -23,6 +23,8 @@ from cancel_tui.vault import Vault
 if TYPE_CHECKING:
     from cancel_tui.console.app import CancelApp
 
+LOADED = 1.0
+"""Seconds after the start by which everything is loaded."""
 PATIENCE = 60.0
 """Seconds for a person to answer the keyring's own prompt while the credentials screen waits."""
 
@@ -69,6 +71,9 @@ async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp]
     A crash of the screen or a signal ends the screen, not the kill: what is under way comes to its end
     first, within bounds. What was not over is said.
     """
+    garbage.hold()
+    # The screens are loaded now, and what the first venues need behind the first paint.
+    asyncio.get_running_loop().call_later(LOADED, garbage.settle)
     from cancel_tui.console import leaving
     from cancel_tui.console.app import CancelApp
 
@@ -81,6 +86,7 @@ async def show(desk: Desk, *, read_only: bool, make: Callable[[bool], CancelApp]
             if not app.left:
                 await leaving.drain(desk, app.enough, _warn)
     finally:
+        garbage.settle()
         unfinished = leaving.unfinished(desk)
         await desk.close()
         await asyncio.get_running_loop().run_in_executor(None, app.book.file.close)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from cancel_tui import __version__
+from cancel_tui import __version__, garbage
 from cancel_tui.redaction import place_of
 
 _COMMANDS = {
@@ -77,6 +77,7 @@ def run(arguments: Sequence[str]) -> int:
         options = build_parser(command).parse_args(arguments)
         module = import_module(f"cancel_tui.cli.{options.command or 'console'}")
         _prepare()
+        garbage.settle()
         status: int = module.run(options)
     except (UsageError, SettingsError) as why:
         sys.stderr.write(f"cancel-tui: {why}\n")

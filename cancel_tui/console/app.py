@@ -44,6 +44,8 @@ SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
 LAGGING = 0.3
 """Seconds by which the event loop must be late before the header says so."""
+FIRST_PAINT = 0.5
+"""Seconds after which the venues are asked even where nothing could be painted yet."""
 AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
@@ -89,6 +91,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             resume_key=shown_key(self.keymap.keys["resume"][0]),
         )
         self._seen: tuple[int, int] = (-1, -1)
+        self._begun = False
         self._rest_until = 0.0
         self._framed: float | None = None
         self._lagged_at = -inf
@@ -112,13 +115,22 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self.count_colours()
         if not self.is_headless:
             staying.never_suspend(self.tell)
+        self.call_after_refresh(self._begin)
+        # A terminal that takes nothing must not keep the venues from being asked.
+        self.set_timer(FIRST_PAINT, self._begin)
+        self.set_interval(1 / FRAMES, self._frame)
+        if not self.desk.settings.venues:
+            self.enter("venues")
+
+    def _begin(self) -> None:
+        """Turn to the venues: what that loads and asks must not take time from the first paint."""
+        if self._begun:
+            return
+        self._begun = True
         self.desk.watch()
         for slot in self.desk.slots.values():
             self.desk.spawn(self.open_venue(slot))
         self.desk.spawn(self._look_back())
-        self.set_interval(1 / FRAMES, self._frame)
-        if not self.desk.settings.venues:
-            self.enter("venues")
 
     def on_unmount(self) -> None:
         """The log file takes its last lines; nobody waits for them here."""

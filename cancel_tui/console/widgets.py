@@ -55,8 +55,8 @@ class Line(Static):
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str, ascii_only: bool = False) -> None:
-        super().__init__(id=id, markup=False)
+    def __init__(self, *, id: str, ascii_only: bool = False, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
         self._ascii_only = ascii_only
         self._said: Text | None = None
         self._look = HOUSE

@@ -1,8 +1,8 @@
 """Both sides of the way from a key to the wire: `… key_apps console|empty FD [PORT]`.
 
-`console` is the real console, `empty` an app whose only key writes a cancel request to a raw socket. Each writes
-a line to the file descriptor when such a request was given to its socket: the monotonic time. The console
-writes `refused` where it said why a key did nothing.
+`console` is the real console, `empty` an app whose only key writes a cancel request to a raw socket. Each
+writes a line to the file descriptor when such a request was given to its socket: the monotonic time. The
+console writes `refused` where it said why a key did nothing.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ FLOOR = (56, 14)
 """Columns and rows below which a screen says what matters in a sentence instead of being drawn."""
 
 
+_MOSTLY_HIDDEN = frozenset({"banner", "marks", "log"})
+"""Lines that `show` takes away where they have nothing to say."""
 _FIRST = ("header", "title")
 """The lines that stand at the top of a screen."""
 
@@ -45,10 +47,12 @@ class DeskScreen(Screen[None]):
 
     def lines_of(self, *names: str) -> Iterable[Line]:
         """A line widget for each name; above the banner there is always one for alarms."""
+        ascii_only = self.console_app.ascii_only
         for name in names:
+            # Born as they will mostly be: every change of a class is another round of styles.
             if name == "banner":
-                yield Line(id="alarm", ascii_only=self.console_app.ascii_only)
-            yield Line(id=name, ascii_only=self.console_app.ascii_only)
+                yield Line(id="alarm", ascii_only=ascii_only, classes="hidden")
+            yield Line(id=name, ascii_only=ascii_only, classes="hidden" if name in _MOSTLY_HIDDEN else None)
 
     def show(self, name: str, text: Text, *, when: bool = True) -> None:
         """Put a text on a line; the line takes no room unless `when`.
@@ -113,8 +117,7 @@ class DeskScreen(Screen[None]):
         app, mode = self.console_app, lines.mode_of(self.console_app.desk)
         width = max(0, self.size.width - 2)
         told = edges.rule(mode, width, read_only=app.read_only, ascii_only=app.ascii_only)
-        for one in ("practice", "test", "live"):
-            self.set_class(one == mode.lower(), one)
+        self.dress(mode)
         for part in self.children:
             (top, colour), _, (bottom, _), _ = part.styles.border
             # The rule itself is the line; what stands at its ends would only be another pattern.
@@ -127,6 +130,11 @@ class DeskScreen(Screen[None]):
                 part.border_title = told
             if bottom and str(part.border_subtitle) != told:
                 part.border_subtitle = told
+
+    def dress(self, mode: str) -> None:
+        """Take the looks of an environment."""
+        for one in ("practice", "test", "live"):
+            self.set_class(one == mode.lower(), one)
 
     def paint(self) -> None:
         """Draw the screen."""

@@ -38,9 +38,10 @@ class MainScreen(DeskScreen):
 
     def compose(self) -> ComposeResult:
         """Lay the lines out, top to bottom."""
+        self.dress(lines.mode_of(self.console_app.desk))
         yield from self.lines_of("cramped", "header", "chips", "banner")
         yield OrderGrid(ascii_only=self.console_app.ascii_only, id="grid")
-        with Horizontal(id="filterbar"):
+        with Horizontal(id="filterbar", classes="hidden"):
             yield from self.lines_of("filterlabel")
             yield FilterInput(
                 placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True
@@ -57,7 +58,6 @@ class MainScreen(DeskScreen):
         if chosen is not None:
             self.grid.set_columns([Column(name) for name in chosen])
         self.grid.set_placeholder("asking the venues …")
-        self.query_one("#filterbar").add_class("hidden")
         self.grid.focus()
         self.tick()
 

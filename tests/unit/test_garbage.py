@@ -1,0 +1,36 @@
+"""Nothing is looked for while modules are loaded; afterwards it is, and by every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROBE = """
+import gc, sys
+from cancel_tui import __main__
+from cancel_tui.cli import main, {module}
+seen = []
+import cancel_tui.cli.main as main
+real = main.import_module
+def spy(name):
+    seen.append(gc.isenabled())
+    return real(name)
+main.import_module = spy
+def body(options):
+    seen.append((gc.isenabled(), gc.get_freeze_count() > 1000, gc.get_threshold()[2]))
+    return 0
+{module}.run = body
+sys.argv = ["cancel-tui", {arguments}]
+try:
+    __main__.main()
+except SystemExit as left:
+    print(left.code, seen)
+"""
+
+
+def test_commands_are_loaded_without_and_run_with_a_look_for_garbage() -> None:
+    probe = PROBE.format(module="orders", arguments='"orders"')
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "0 [False, False, (True, True, 50)]\n", done.stderr
