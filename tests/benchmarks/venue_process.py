@@ -30,9 +30,6 @@ from cancel_tui.vault.items import Items
 BEAT = 0.02
 """Seconds between two handfuls of changes."""
 _CANCELS = ("cancel", "cancel_stop", "cancel_all")
-_NO_LIMITS = "limits = { " + ", ".join(
-    f'{name} = "none"' for name in ("cancel", "cancel_all", "list", "status", "closed")
-)
 
 
 class _Ring:
@@ -52,7 +49,7 @@ class _Ring:
 
 
 class Floor:
-    """A cluster without rate limits that notes when the first cancel came."""
+    """A cluster that refuses nothing for its rate limits, and notes when the first cancel came."""
 
     def __init__(self, orders: int) -> None:
         self.cluster = Cluster(orders)
@@ -79,7 +76,7 @@ class Floor:
         items = Items(ring, "cancel-tui", lambda: True)
         for venue in self.cluster.venues:
             items.save(venue.name, venue.credentials())
-        lines = self.cluster.configuration().replace('credentials = "practice"', f"{_NO_LIMITS} }}")
+        lines = self.cluster.configuration().replace('credentials = "practice"', "")
         return {"configuration": lines, "keyring": ring.items}
 
     def fill(self) -> None:
