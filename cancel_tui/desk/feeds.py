@@ -25,7 +25,13 @@ GRACE = 3.4
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether a stream has been silent for too long."""
 DEBOUNCE = 0.3
-"""Seconds between two looks that messages lead to."""
+"""Seconds between two looks that messages lead to, at least."""
+SHARE, LONGEST = 4.0, 3.0
+"""Between their starts lies so many times what the last one took, but at most so many seconds.
+
+Where thousands of orders move all the time, reading them again and again would take the time of everything
+else; what the stream says stands on the screen meanwhile.
+"""
 STEADY = 30.0
 """Seconds after which a connection has held long enough for its next loss to count as the first."""
 REFUSED_PAUSE = 60.0
@@ -153,13 +159,17 @@ class Keeper:
 
     async def _looks(self) -> None:
         """Read the lists soon after something was heard; the first look of a connection makes it live."""
-        looked = -inf
+        looked, pause = -inf, DEBOUNCE
         while True:
             await self._due.wait()
             # The first message leads to a look at once; those that follow closely wait for the next one.
-            await self._clock.sleep(max(0.0, looked + DEBOUNCE - self._clock.monotonic()))
+            await self._clock.sleep(max(0.0, looked + pause - self._clock.monotonic()))
             self._due.clear()
             began, looked = self._ready_at, self._clock.monotonic()
             await self._look()
-            if began is not None and began == self._ready_at:
+            pause = min(max(DEBOUNCE, SHARE * (self._clock.monotonic() - looked)), LONGEST)
+            if began != self._ready_at:
+                # A new connection stands since: the look that makes it live is not put off.
+                pause = DEBOUNCE
+            elif began is not None:
                 self._enter(FeedState.LIVE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -81,6 +83,10 @@ CAUTIOUS_READS: Mapping[CallClass, Budget] = dict.fromkeys(
 """For venues that document no limit: caution of our own, which binds reads and never cancels."""
 
 
+LARGE = 65_536
+"""Bytes of an answer from which on it is read beside the event loop: no key waits for hundreds of rows."""
+
+
 def limited(
     budgets: Mapping[CallClass, Budget], limits: Mapping[str, Budget | None]
 ) -> dict[CallClass, Budget]:
@@ -99,6 +105,8 @@ class HttpVenue:
         self.settings = settings
         self.credentials = credentials
         self.clock = clock
+        # A thread of its own: a venue with endless lists must not delay the lists of others.
+        self._reader = ThreadPoolExecutor(1, "cancel-tui-reader")
         self.clock_offset: float | None = None
         """Seconds that the venue's clock is ahead of ours; None until measured."""
 
@@ -156,7 +164,10 @@ class HttpVenue:
         if failure is not None:
             return failure
         try:
-            return Answered(read(decode(raw.body)))
+            if len(raw.body) < LARGE:
+                return Answered(read(decode(raw.body)))
+            loop = asyncio.get_running_loop()
+            return Answered(await loop.run_in_executor(self._reader, lambda: read(decode(raw.body))))
         except Unreadable as why:
             return Unanswered(f"unreadable answer: {why}", None, raw.status)
 

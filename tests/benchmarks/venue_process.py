@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -125,6 +126,8 @@ def _move(venue: PracticeVenue, order: SimOrder) -> None:
 
 async def serve(orders: int) -> None:
     """Until standard input ends."""
+    # A client that is ended in the middle of a sentence is what benchmarks do.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     floor = Floor(orders)
     await floor.cluster.start()
     loop = asyncio.get_running_loop()

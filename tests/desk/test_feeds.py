@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -303,6 +304,27 @@ async def test_the_first_message_is_looked_after_at_once_and_many_more_lead_to_o
     assert len(at.looks) == 2
     assert at.looks[1] - at.looks[0] >= DEBOUNCE - 1e-9
     assert len(at.heard) == 100
+    await end(at)
+
+
+@pytest.mark.parametrize(("takes", "apart"), [(0.0, DEBOUNCE), (0.5, 2.0), (10.0, 10.0)])
+async def test_looks_that_take_long_leave_time_for_everything_else(takes: float, apart: float) -> None:
+    at = await floor()
+    at.venue.tells[0](Heard(ready=True))
+    await at.later(1.0, beats=True)
+    at.looks.clear()
+
+    async def slow() -> None:
+        at.looks.append(at.clock.monotonic())
+        await at.clock.sleep(takes)
+
+    at.slow(slow)
+    for number in range(300):
+        at.venue.tells[0](Heard((order(number),)))
+        await at.later(0.1, beats=True)
+    gaps = [after - before for before, after in pairwise(at.looks)]
+    assert apart - 1e-9 <= min(gaps)
+    assert max(gaps) <= apart + 0.2
     await end(at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from cancel_tui.clock import ManualClock
 from cancel_tui.orders import Family, OrderId, OrderKey, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
+from cancel_tui.venues import adapter
 from cancel_tui.venues.base import CallClass, Message, Raw, Reply
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome
 
@@ -29,12 +31,15 @@ Answer = Callable[[CallClass, Message], Raw]
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Drive a coroutine that never has to wait: the fake port answers at once."""
+    """Drive a coroutine that never has to wait: the fake port answers at once, and all is read in place."""
+    large, adapter.LARGE = adapter.LARGE, sys.maxsize
     try:
         work.send(None)
     except StopIteration as end:
         value: T = end.value
         return value
+    finally:
+        adapter.LARGE = large
     raise AssertionError("the adapter waited for something")
 
 
