@@ -16,6 +16,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 40.0
 """Seconds after which something counts as never seen."""
-DEMO = [sys.executable, "-m", "cancel_tui", "demo", "--orders", "20", "--still"]
+PROGRAM = [sys.executable, "-m", "cancel_tui"]
+DEMO = [*PROGRAM, "demo", "--orders", "20", "--still"]
+FUTURES = "[venues.cs-fut]\n"
+SHOWN = 19
+"""How many of the 20 orders are listed."""
 
 
 def until(condition: Callable[[], bool], seen: Callable[[], str]) -> None:
@@ -36,9 +41,9 @@ def until(condition: Callable[[], bool], seen: Callable[[], str]) -> None:
 
 
 class Terminal:
-    """One tmux server with one window, in which the demo runs, or another command."""
+    """One tmux server with one window, in which a command runs."""
 
-    def __init__(self, folder: Path, width: int, height: int, program: Sequence[str] = DEMO) -> None:
+    def __init__(self, folder: Path, width: int, height: int, program: Sequence[str]) -> None:
         self.data = folder / "data"
         self.folder = folder
         self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", os.devnull]
@@ -88,7 +93,7 @@ class Terminal:
         return int(path.read_text())
 
     def pid(self) -> int:
-        """The demo's own process: it has opened the journal."""
+        """The console's own process: it has opened the journal."""
         stem = next((self.data / "journal").glob("*.jsonl")).stem
         return int(stem.split("-")[1])
 
@@ -105,15 +110,36 @@ def kinds(data: Path) -> list[str]:
     return [str(record["kind"]) for record in journal(data)] if (data / "journal").exists() else []
 
 
+@contextmanager
+def practice(folder: Path) -> Iterator[Path]:
+    """The practice venues in a process of their own; the configuration that points at them.
+
+    Futures are listed by windows of time within a small budget. Only the newest window is asked for: those
+    of the past would keep every test waiting for some 20 seconds. One order is in the past, so 19 are shown.
+    """
+    path = folder / "practice.toml"
+    command = [*PROGRAM, "practice", "--orders", "20", "--still", "--write-config", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: path.exists() or process.poll() is not None, lambda: "no practice venues")
+            text = path.read_text(encoding="utf-8")
+            assert FUTURES in text
+            path.write_text(text.replace(FUTURES, f"{FUTURES}lookback_days = 7\n"), encoding="utf-8")
+            yield path
+        finally:
+            process.terminate()
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
-    found = Terminal(tmp_path, 80, 24)
-    try:
-        yield found
-    finally:
-        found.end()
+    with practice(tmp_path) as configuration:
+        found = Terminal(tmp_path, 80, 24, [*PROGRAM, "--config", str(configuration)])
+        try:
+            yield found
+        finally:
+            found.end()
 
 
 def arm_and_type(terminal: Terminal, *first: str) -> None:
@@ -151,18 +177,18 @@ def fire(terminal: Terminal) -> None:
 
 
 def test_a_cancel_and_a_kill_from_the_keyboard_of_a_real_terminal(terminal: Terminal) -> None:
-    terminal.open_orders(20)
+    terminal.open_orders(SHOWN)
     terminal.keys("/", "p", "9", "9", "Enter", "Down")
-    terminal.sees("4 of 20 shown", "▸")
+    terminal.sees(f"4 of {SHOWN} shown", "▸")
     terminal.keys("x")
     terminal.sees("canceled")
-    terminal.open_orders(19)
+    terminal.open_orders(SHOWN - 1)
     terminal.keys("C-k")
     terminal.sees("ARMED")
     terminal.paste("KILL\n")
     terminal.sees("pasted text does not count")
     terminal.keys("Escape")
-    terminal.open_orders(19)
+    terminal.open_orders(SHOWN - 1)
     terminal.resize(20, 5)
     terminal.sees("needs")
     terminal.resize(80, 24)
@@ -181,7 +207,7 @@ def test_a_cancel_and_a_kill_from_the_keyboard_of_a_real_terminal(terminal: Term
 def test_a_kill_goes_on_through_resizes_and_requests_to_stop_and_a_hang_up_lets_it_end(
     terminal: Terminal,
 ) -> None:
-    terminal.open_orders(20)
+    terminal.open_orders(SHOWN)
     terminal.keys("C-z")
     terminal.sees("^Z does nothing here")
     terminal.keys("C-c")
@@ -190,6 +216,7 @@ def test_a_kill_goes_on_through_resizes_and_requests_to_stop_and_a_hang_up_lets_
     fire(terminal)
     pid = terminal.pid()
     terminal.resize(20, 5)
+    # The cancel-all of the futures has named the order of the past as well.
     terminal.sees("KILL", "/20")
     terminal.keys("C-z", "C-c")
     os.kill(pid, signal.SIGTSTP)
@@ -207,7 +234,7 @@ def test_a_kill_goes_on_through_resizes_and_requests_to_stop_and_a_hang_up_lets_
 
 
 def test_a_terminal_that_goes_away_lets_a_kill_come_to_its_end(terminal: Terminal) -> None:
-    terminal.open_orders(20)
+    terminal.open_orders(SHOWN)
     arm_and_type(terminal)
     fire(terminal)
     pid = terminal.pid()
