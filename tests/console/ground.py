@@ -23,6 +23,7 @@ from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.widgets import Line
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import OrderKey
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import PracticeVenue
@@ -58,10 +59,23 @@ class Ground:
                 raise AssertionError("it never came about; on the screen:\n" + self.text())
             await self.pilot.pause(0.02)
 
+    async def complete(self) -> None:
+        """Every venue was listed as far as it can be, also what is old."""
+        slots = self.desk.slots.values()
+        await self.until(lambda: all(slot.listed_at is not None for slot in slots))
+        end = monotonic() + LIMIT
+        while late := [slot for slot in slots if not slot.complete]:
+            assert monotonic() < end, f"never complete: {[slot.name for slot in late]}"
+            for slot in late:
+                # Left to its own pace a venue with a scarce budget takes its time for what is old.
+                await self.desk.list_venue(slot, Urgency.POLL, deep=True)
+            await self.pilot.pause(0.02)
+        self.app.look()
+
     async def listed(self) -> None:
-        """Every venue was listed, and the grid shows what is live."""
+        """The same, and the grid shows what is live."""
         live = sum(len(rows) for rows in self.cluster.live().values())
-        await self.until(lambda: all(slot.complete for slot in self.desk.slots.values()))
+        await self.complete()
         await self.until(lambda: self.grid.model.total >= live)
 
     def text(self) -> str:
@@ -97,7 +111,8 @@ class Ground:
         for key in keys:
             await hit(self.pilot, key)
             await self.later()
-        await self.until(lambda: not self.app.untold or self.app._exit)
+        before = self.app._rest_until
+        await self.until(lambda: not self.app.untold or self.app._rest_until != before or self.app._exit)
 
     async def arm(self) -> ArmScreen:
         await self.press("ctrl+k")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 
 from textual import events
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
@@ -33,6 +35,26 @@ async def hit(pilot: Pilot[int] | Pilot[None], key: str) -> None:
     event = key_event(key)
     event.set_sender(app)
     app.post_message(event)
+    await settle(pilot)
+
+
+async def press(pilot: Pilot[int] | Pilot[None], *keys: str) -> None:
+    """Press these keys one after the other."""
+    for key in keys:
+        await hit(pilot, key)
+
+
+async def resize(pilot: Pilot[int] | Pilot[None], width: int, height: int) -> None:
+    """Give the terminal another size, and wait until the screen is laid out for it."""
+    size = Size(width, height)
+    if isinstance(pilot.app._driver, HeadlessDriver):
+        pilot.app._driver._size = size
+    pilot.app.post_message(events.Resize(size, size))
+    await settle(pilot)
+
+
+async def settle(pilot: Pilot[int] | Pilot[None]) -> None:
+    """Wait until everybody has handled what was under way, and the screen is laid out anew."""
     for _ in range(_ROUNDS):
         await pilot._wait_for_screen()
-    app.screen._on_timer_update()
+    pilot.app.screen._on_timer_update()

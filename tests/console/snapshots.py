@@ -30,6 +30,7 @@ from cancel_tui.console.guard import SAME_READ
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.stage import PictureClock, Scene, app_of, calm, desk_of, until
+from tests.console.hands import hit, resize, settle
 
 FOLDER = Path(__file__).with_name("snapshots")
 SIZES = ((80, 24), (140, 45))
@@ -125,7 +126,7 @@ class Tour:
     async def press(self, *keys: str) -> None:
         """One by one, not in a burst."""
         for key in keys:
-            await self.pilot.press(key)
+            await hit(self.pilot, key)
             begun = self.app.event_time()
             while self.app.event_time() <= begun + SAME_READ:
                 await self.pilot.pause(0.005)
@@ -186,14 +187,14 @@ async def tour() -> Mapping[str, str]:
 
                 async def note(name: str) -> None:
                     for width, height in reversed(SIZES):
-                        await pilot.resize_terminal(width, height)
+                        await resize(pilot, width, height)
                         for look, theme in LOOKS.items():
                             app.wear(theme)
                             app.book.lines.clear()
                             app.notice = ""
                             for _ in range(2):
                                 app.look()
-                                await pilot.pause(0.02)
+                                await settle(pilot)
                             found[f"{name}-{width}x{height}-{look}"] = snapshot(app)
                     app.wear(LOOKS["colour"])
 

@@ -20,6 +20,7 @@ from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.orders import OrderKey
 from cancel_tui.scope import Scope
 from tests.console.ground import Ground, ground
+from tests.console.hands import resize
 
 LEAVES = {"ctrl+q"}
 KEYS = sorted({key for one in COMMANDS for key in one.keys} - LEAVES)
@@ -88,7 +89,7 @@ async def play(here: Ground, dice: random.Random, count: int) -> Judge:
         judge.look()
         luck = dice.random()
         if luck < 0.02:
-            await here.pilot.resize_terminal(*dice.choice(SIZES))
+            await resize(here.pilot, *dice.choice(SIZES))
             done += 1
         elif luck < 0.05:
             judge.pressed.append("<paste>")
@@ -129,18 +130,18 @@ async def play(here: Ground, dice: random.Random, count: int) -> Judge:
 
 
 async def hit(here: Ground, judge: Judge, keys: list[str]) -> None:
-    """One burst, and the time of a few frames."""
+    """One burst, and so much time that the next one is another read of the terminal."""
     judge.look()
     judge.pressed += keys
     here.burst(*keys)
-    await asyncio.sleep(2 * SAME_READ)
+    await asyncio.sleep(1.25 * SAME_READ)
 
 
 async def fuzz(folder: Path, seed: int, count: int) -> Judge:
     async with ground(folder, orders=30, venues=("p99", "cs-spot"), latency=0.01) as here:
         judge = await play(here, random.Random(seed), count)
         # The console still does what it is there for.
-        await here.pilot.resize_terminal(80, 24)
+        await resize(here.pilot, 80, 24)
         for _ in range(8):
             # Out of everything, also out of an armed screen with its own scope or a hold.
             await hit(here, judge, ["escape"])

@@ -10,6 +10,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.main import MainScreen
 from tests.console.ground import NARROW, WIDE, ground
+from tests.console.hands import press
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -29,7 +30,7 @@ async def test_one_key_cancels_the_order_under_the_cursor_and_its_badge_lives_un
                 seen.append(word)
             return word == "canceled"
 
-        await here.pilot.press("x")
+        await press(here.pilot, "x")
         await here.until(ended)
         assert seen[0] in ("open", "part", "SENT", "PENDING")
         assert {"SENT", "PENDING"} & set(seen)

@@ -17,6 +17,7 @@ from cancel_tui.console.screens.base import FLOOR
 from cancel_tui.console.screens.columns import ColumnsScreen
 from cancel_tui.settings import parse_settings
 from tests.console.ground import NARROW, ground
+from tests.console.hands import press
 
 ACTS = st.lists(
     st.sampled_from(["toggle", "left", "right", "reset", *range(-30, 30)]),
@@ -61,7 +62,7 @@ async def test_what_is_chosen_is_shown_at_once_and_can_be_kept(tmp_path: Path) -
         screen = here.app.screen
         assert isinstance(screen, ColumnsScreen)
         while screen.chooser.cursor is not Column.WORD:
-            await here.pilot.press("down")
+            await press(here.pilot, "down")
         await here.press("space", *["less_than_sign"] * 10)
         picture = here.picture()
         assert "[x]" in picture
@@ -85,7 +86,7 @@ async def test_what_must_be_seen_cannot_be_taken_away(tmp_path: Path) -> None:
         screen = here.app.screen
         assert isinstance(screen, ColumnsScreen)
         while screen.chooser.cursor is not Column.STATUS:
-            await here.pilot.press("down")
+            await press(here.pilot, "down")
         await here.press("space")
         assert "always shown" in here.line("banner")
         assert Column.STATUS in here.grid.chosen

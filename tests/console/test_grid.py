@@ -36,6 +36,7 @@ from cancel_tui.orders import (
     VenueName,
 )
 from cancel_tui.text import VenueText
+from tests.console.hands import press, resize, settle
 
 NARROW, WIDE = (80, 24), (120, 40)
 
@@ -110,7 +111,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
 async def settled(pilot: Pilot[None]) -> None:
     """A frame with all that was asked for: the last painted lines are those that would be painted now."""
     grid = pilot.app.query_one(OrderGrid)
-    await pilot.pause()
+    await settle(pilot)
     await until(pilot, lambda: not grid._repaint_regions and not grid._repaint_required)
 
 
@@ -167,14 +168,14 @@ class TestLines:
     async def test_any_size_draws(self, size: tuple[int, int]) -> None:
         async with GridApp().run_test(size=size) as pilot:
             grid = await start(pilot, numbered(50))
-            await pilot.press("end", "up", "pageup", "space")
+            await press(pilot, "end", "up", "pageup", "space")
             await settled(pilot)
             assert {cell_len(line) for line in painted_lines(grid)} == {grid.size.width}
 
     async def test_the_heading_stays_while_rows_scroll(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(200))
-            await pilot.press("end")
+            await press(pilot, "end")
             await settled(pilot)
             lines = painted_lines(grid)
             assert "VENUE" in lines[0]
@@ -201,7 +202,7 @@ class TestLines:
         async with GridApp(ascii_only=True).run_test(size=WIDE) as pilot:
             rows = [row_of(str(n), stage=stage, symbol="日経") for n, stage in enumerate(Stage)]
             grid = await start(pilot, rows)
-            await pilot.press("down", "space")
+            await press(pilot, "down", "space")
             await settled(pilot)
             text = "".join(painted_lines(grid))
             assert text.isascii()
@@ -273,7 +274,7 @@ class TestCursor:
             grid = await start(pilot, numbered(5))
             assert grid.cursor_key is None
             assert grid.painted_key is None
-            await pilot.press("down")
+            await press(pilot, "down")
             await until(pilot, lambda: grid.painted_key == key_of("000000"))
             assert app.moved == [key_of("000000")]
 
@@ -281,26 +282,26 @@ class TestCursor:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(100))
 
-            async def press(*keys: str) -> str:
-                await pilot.press(*keys)
+            async def reached(*keys: str) -> str:
+                await press(pilot, *keys)
                 assert grid.cursor_key is not None
                 return str(int(grid.cursor_key.order_id))
 
-            assert await press("down", "down") == "1"
-            assert await press("pagedown") == "24"
-            assert await press("pageup") == "1"
-            assert await press("pageup") == "0"
-            assert await press("up") == "0"
-            assert await press("end") == "99"
-            assert await press("down") == "99"
-            assert await press("home") == "0"
-            assert await press("j") == "0"
+            assert await reached("down", "down") == "1"
+            assert await reached("pagedown") == "24"
+            assert await reached("pageup") == "1"
+            assert await reached("pageup") == "0"
+            assert await reached("up") == "0"
+            assert await reached("end") == "99"
+            assert await reached("down") == "99"
+            assert await reached("home") == "0"
+            assert await reached("j") == "0"
             await until(pilot, lambda: grid.painted_key == key_of("000000"))
 
     async def test_the_cursor_stays_with_its_order_through_sorting(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
-            await pilot.press("down", "down", "down")
+            await press(pilot, "down", "down", "down")
             for reverse in (True, False):
                 grid.set_sort(Column.PRICE, reverse)
                 await settled(pilot)
@@ -311,7 +312,7 @@ class TestCursor:
     async def test_rows_that_come_and_go_leave_the_cursors_order_on_its_line(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
-            await pilot.press("end", "pageup", "up")
+            await press(pilot, "end", "pageup", "up")
             await settled(pilot)
             key = grid.cursor_key
 
@@ -329,7 +330,7 @@ class TestCursor:
     async def test_without_the_cursor_in_view_the_first_row_that_stays_keeps_its_line(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
-            await pilot.press("down")
+            await press(pilot, "down")
             grid.scroll_to(y=100, animate=False)
             await settled(pilot)
             grid.apply([], [key_of(f"{n:06d}") for n in range(50, 103)])
@@ -339,7 +340,7 @@ class TestCursor:
     async def test_at_the_top_newcomers_show_above_the_cursor(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
-            await pilot.press("down")
+            await press(pilot, "down")
             grid.apply([row_of("000000-", venue="a")])
             await settled(pilot)
             assert painted_lines(grid)[1].startswith("   a ")
@@ -352,42 +353,42 @@ class TestCursor:
         app = GridApp()
         async with app.run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(10))
-            await pilot.press(*["down"] * 5)
+            await press(pilot, *["down"] * 5)
             await until(pilot, lambda: grid.painted_key == key_of("000004"))
             grid.apply([], [key_of("000004")])
             assert grid.cursor_key is None
             assert grid.painted_key == key_of("000004"), "the frame that the hand answers to still shows it"
             await until(pilot, lambda: grid.painted_key is None)
-            await pilot.press("space")
+            await press(pilot, "space")
             assert grid.model.marked == frozenset()
             assert app.moved[-1] is None
             grid.apply([], [key_of("000000")])
-            await pilot.press("down")
+            await press(pilot, "down")
             assert grid.cursor_key == key_of("000005")
 
     async def test_after_a_loss_up_goes_to_the_row_above_the_place(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(10))
-            await pilot.press(*["down"] * 5)
+            await press(pilot, *["down"] * 5)
             grid.apply([], [key_of("000004")])
-            await pilot.press("up")
+            await press(pilot, "up")
             assert grid.cursor_key == key_of("000003")
 
     async def test_the_last_row_leaving_lets_an_arrow_go_to_the_new_last(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            await pilot.press("end")
+            await press(pilot, "end")
             grid.apply([], [key_of("000002")])
-            await pilot.press("down")
+            await press(pilot, "down")
             assert grid.cursor_key == key_of("000001")
             grid.apply([], [row.key for row in numbered(3)])
-            await pilot.press("down", "end", "pageup")
+            await press(pilot, "down", "end", "pageup")
             assert grid.cursor_key is None
 
     async def test_a_row_that_comes_back_does_not_take_the_cursor(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            await pilot.press("down")
+            await press(pilot, "down")
             grid.apply([], [key_of("000000")])
             grid.apply(numbered(1))
             await settled(pilot)
@@ -397,11 +398,11 @@ class TestCursor:
     async def test_a_filter_that_hides_the_row_takes_the_cursor_away(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(10))
-            await pilot.press("down")
+            await press(pilot, "down")
             grid.set_filter("000005")
             await settled(pilot)
             assert (grid.cursor_key, grid.painted_key) == (None, None)
-            await pilot.press("down")
+            await press(pilot, "down")
             assert grid.cursor_key == key_of("000005")
             grid.set_filter("")
             await settled(pilot)
@@ -410,18 +411,18 @@ class TestCursor:
     async def test_no_key_is_painted_while_the_cursor_is_scrolled_out_of_view(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
-            await pilot.press("down")
+            await press(pilot, "down")
             await until(pilot, lambda: grid.painted_key is not None)
             grid.scroll_to(y=100, animate=False)
             await until(pilot, lambda: grid.painted_key is None)
             assert grid.cursor_key == key_of("000000")
-            await pilot.press("down")
+            await press(pilot, "down")
             await until(pilot, lambda: grid.painted_key == key_of("000001"))
 
     async def test_the_painted_key_is_of_the_last_frame_and_not_of_the_next(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(10))
-            await pilot.press("down")
+            await press(pilot, "down")
             await until(pilot, lambda: grid.painted_key == key_of("000000"))
             grid.move_cursor(key_of("000007"))
             assert grid.painted_key == key_of("000000")
@@ -432,8 +433,8 @@ class TestCursor:
     async def test_a_smaller_window_keeps_the_cursor_in_view(self) -> None:
         async with GridApp().run_test(size=WIDE) as pilot:
             grid = await start(pilot, numbered(100))
-            await pilot.press(*["down"] * 35)
-            await pilot.resize_terminal(80, 12)
+            await press(pilot, *["down"] * 35)
+            await resize(pilot, 80, 12)
             await until(pilot, lambda: grid.size.height == 12 and grid.painted_key == key_of("000034"))
 
     async def test_the_view_never_stays_below_the_last_row(self) -> None:
@@ -451,12 +452,12 @@ class TestMarks:
         app = GridApp()
         async with app.run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(5))
-            await pilot.press("down", "space", "down", "down", "space")
+            await press(pilot, "down", "space", "down", "down", "space")
             await settled(pilot)
             both = {key_of("000000"), key_of("000002")}
             assert grid.model.marked == both == app.marks[-1]
             assert sum("✓" in line for line in painted_lines(grid)) == 2
-            await pilot.press("space")
+            await press(pilot, "space")
             await settled(pilot)
             assert grid.model.marked == app.marks[-1] == {key_of("000000")}
 
@@ -464,7 +465,7 @@ class TestMarks:
         app = GridApp()
         async with app.run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(5))
-            await pilot.press("down", "space", "end", "space")
+            await press(pilot, "down", "space", "end", "space")
             grid.set_sort(Column.PRICE, reverse=True)
             await settled(pilot)
             marked = [line.split()[-4] for line in painted_lines(grid) if "✓" in line]
@@ -500,7 +501,7 @@ class TestMouse:
     async def test_a_click_on_a_heading_sorts_by_it_and_another_one_turns_that_round(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            await pilot.press("down")
+            await press(pilot, "down")
             for label in ("PRICE", "TYPE", "SIDE", "VENUE", "STATUS"):
                 for reverse in (False, True, False):
                     await pilot.click(OrderGrid, offset=(painted_lines(grid)[0].index(label[:3]), 0))
@@ -514,7 +515,7 @@ class TestMouse:
     async def test_the_wheel_scrolls_and_leaves_the_cursor(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(100))
-            await pilot.press("down")
+            await press(pilot, "down")
             await pilot._post_mouse_events([MouseScrollDown], OrderGrid, offset=(5, 5))
             await until(pilot, lambda: grid.scroll_offset.y > 0)
             assert grid.cursor_key == key_of("000000")
@@ -523,13 +524,13 @@ class TestMouse:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(300))
             grid.post_message(ScrollTo(y=150))
-            await pilot.pause()
+            await settle(pilot)
             assert grid.scroll_offset.y == 150
             grid.post_message(ScrollDown())
-            await pilot.pause()
+            await settle(pilot)
             assert grid.scroll_offset.y == 173
             grid.post_message(ScrollUp())
-            await pilot.pause()
+            await settle(pilot)
             assert grid.scroll_offset.y == 150
 
 
@@ -568,10 +569,10 @@ class TestTime:
     async def test_a_hidden_change_shows_when_it_comes_into_view(self) -> None:
         async with GridApp().run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(100))
-            await pilot.press("end", "home")
+            await press(pilot, "end", "home")
             await settled(pilot)
             grid.apply([row_of("000099", price="99", stage=Stage.UNKNOWN)])
-            await pilot.press("end")
+            await press(pilot, "end")
             await settled(pilot)
             assert "? UNKNOWN" in painted_lines(grid)[-1]
 
@@ -594,7 +595,7 @@ class TestLooks:
             app.theme = theme
             rows = [*EVERY_STATE, row_of("s", side=Side.SELL), row_of("u", stage=Stage.UNKNOWN, since=-1e6)]
             grid = await start(pilot, rows, now=1.0)
-            await pilot.press("end", "space")
+            await press(pilot, "end", "space")
             await settled(pilot)
             reds = {segment.text for strip in strips(grid) for segment in strip if is_red(segment)}
             assert reds == {"? UNKNOWN 11d ⟳"}
@@ -604,7 +605,7 @@ class TestLooks:
         async with app.run_test(size=NARROW) as pilot:
             app.theme = "ansi-dark"
             grid = await start(pilot, [row_of("a", stage=Stage.SENT)])
-            await pilot.press("down", "space")
+            await press(pilot, "down", "space")
             await settled(pilot)
             styles = [segment.style for segment in strips(grid)[1] if segment.style and segment.style.reverse]
             assert len(styles) > 10
@@ -634,7 +635,7 @@ class TestLooks:
             grid = await start(pilot, rows, now=1.0)
             looks = [style_of(strip, word) for strip, word in zip(strips(grid)[1:4], STATES, strict=True)]
             assert [attributes(style) for style in looks] == [(False, False), (True, False), (True, True)]
-            await pilot.press("end")
+            await press(pilot, "end")
             await settled(pilot)
             line = strips(grid)[3]
             assert attributes(style_of(line, "BUY")) == (False, True), "the cursor's line is reversed"
@@ -644,7 +645,7 @@ class TestLooks:
         app = GridApp()
         async with app.run_test(size=NARROW) as pilot:
             grid = await start(pilot, numbered(3))
-            await pilot.press("down")
+            await press(pilot, "down")
             await settled(pilot)
             focused, plain = style_of(strips(grid)[1], "BTC"), style_of(strips(grid)[2], "BTC")
             app.set_focus(None)
@@ -677,7 +678,7 @@ class TestSize:
         async with GridApp().run_test(size=NARROW) as pilot:
             rows = numbered(100_000)
             grid = await start(pilot, rows)
-            await pilot.press("end")
+            await press(pilot, "end")
             await until(pilot, lambda: grid.painted_key == key_of("099999"))
             grid.set_sort(Column.PRICE, reverse=True)
             await until(pilot, lambda: "99999" in painted_lines(grid)[1] and grid.painted_key is not None)

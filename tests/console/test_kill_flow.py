@@ -17,14 +17,9 @@ from cancel_tui.desk.slot import VenueState
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from tests.console.ground import NARROW, Ground, ground
+from tests.console.hands import resize, settle
 
 FIVE = ("cs-spot", "cs-fut", "roxom", "p99", "broker")
-
-
-async def complete(here: Ground) -> None:
-    """Every venue was listed; some of them hold what cannot be."""
-    await here.until(lambda: all(slot.complete for slot in here.desk.slots.values()))
-    here.app.look()
 
 
 async def fire(here: Ground) -> None:
@@ -35,7 +30,7 @@ async def fire(here: Ground) -> None:
 
 async def test_five_venues_and_every_warning_fit_on_the_smallest_screen(tmp_path: Path) -> None:
     async with ground(tmp_path, venues=FIVE, orders=8, listed=False) as here:
-        await complete(here)
+        await here.complete()
         await here.arm()
         for name in ("roxom", "broker"):
             slot = next(one for one in here.desk.slots.values() if one.name == name)
@@ -49,7 +44,7 @@ async def test_five_venues_and_every_warning_fit_on_the_smallest_screen(tmp_path
         await here.press("s")
         here.app.tell("a notice of some length that stands in the banner")
         here.app.look()
-        await here.pilot.pause()
+        await settle(here.pilot)
         picture = here.picture()
         lines = picture.splitlines()
         assert len(lines) == NARROW[1]
@@ -65,12 +60,12 @@ async def test_five_venues_and_every_warning_fit_on_the_smallest_screen(tmp_path
         assert lines[-1].startswith("Esc back: nothing has been sent"), picture
         assert any(line.startswith("scope") for line in lines)
         for height in (20, 18, 16, 14):
-            await here.pilot.resize_terminal(80, height)
-            await here.pilot.pause()
+            await resize(here.pilot, 80, height)
+            await settle(here.pilot)
             assert "Type  KILL  and press Enter" in here.picture(), here.picture()
         here.app.read_only = True
         here.app.look()
-        await here.pilot.pause()
+        await settle(here.pilot)
         assert "started with --read-only" in here.picture()
 
 

@@ -17,6 +17,7 @@ from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.theme import LOOKS
 from tests.console.ground import NARROW, WIDE, Ground, ground
+from tests.console.hands import settle
 
 THEMES = list(LOOKS)
 
@@ -29,7 +30,7 @@ async def every_screen(here: Ground) -> list[tuple[str, str]]:
         screen = here.app.screen
         assert isinstance(screen, DeskScreen)
         screen.tick()
-        await here.pilot.pause()
+        await settle(here.pilot)
         seen.append((type(screen).__name__, here.picture()))
 
     await note()
@@ -89,7 +90,7 @@ async def test_the_theme_key_goes_through_the_looks_and_says_what_keeps_one(tmp_
             assert here.app.theme == name
             here.app.look()
             assert f'theme = "{name}" under [console]' in here.line("banner")
-            await here.pilot.pause()
+            await settle(here.pilot)
             grounds.append(here.app.screen.background_colors[1])
         assert len(set(grounds)) >= 3
 
@@ -132,7 +133,7 @@ async def test_alarm_doubt_and_quiet_differ_in_every_theme_on_sixteen_colours(
     async with ground(tmp_path, console=f'theme = "{theme}"') as here:
         here.app.set_class(True, "sixteen")
         await here.press("down")
-        await here.pilot.pause()
+        await settle(here.pilot)
         painter = here.grid._painter
         for cursor in (False, True):
             looks = {role: _sixteen(painter._style(role, cursor)) for role in badges.ROLES}

@@ -15,6 +15,7 @@ from cancel_tui.console.screens.help import HelpScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.widgets import Line
 from tests.console.ground import WIDE, Ground, ground
+from tests.console.hands import settle
 
 
 async def click_hint(here: Ground, name: str, label: str, button: int = 1) -> None:
@@ -90,7 +91,7 @@ async def test_a_click_on_a_heading_sorts_and_again_turns_it_round(tmp_path: Pat
         heading = next(line for line in where if "REMAINING" in line)
         for reverse in (False, True, False):
             await here.pilot.click(here.grid, offset=(heading.index(shown), 1))
-            await here.pilot.pause()
+            await settle(here.pilot)
             assert (here.grid.model.sort.value, here.grid.model.reverse) == (shown.lower(), reverse)
         assert here.grid.cursor_key is None
 
