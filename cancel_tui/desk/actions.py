@@ -114,6 +114,8 @@ FEW = 5
 """Up to so many leftovers of a cancel-all are cancelled one by one."""
 PATIENCE = 6.0
 """Seconds that scarce lists are saved while ends are being read."""
+RESTS = 0.1, 0.5
+"""Seconds from one pass to the next while each shows newcomers: the first rest and the longest."""
 FINAL = 13.0
 """Seconds that the last look may take after the deadline."""
 

@@ -82,7 +82,7 @@ class Engine(Listing):
                 if track.stage in (Stage.WANTED, Stage.ACCEPTED) and track.key not in self._cancels_flying
             ]
         if not self._listing:
-            times.append(self._list_at)
+            times.append(self._pass_at)
         times.append(self._closed_at)
         times += [one.next_read for one in self.tracks.values() if one.doubted or not one.stage.settled]
         if self.flat_at is not None:
@@ -194,7 +194,7 @@ class Engine(Listing):
                 if one.wanted and one.attempts and not one.flying
             ]
         if self._list_failures and not self._listing:
-            times.append(max(self._list_at, self.ready(CallClass.LIST, now)))
+            times.append(max(self._pass_at, self.ready(CallClass.LIST, now)))
         return min((one for one in times if now < one < inf), default=None)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 
 from cancel_tui.cancels import Stage
-from cancel_tui.desk.actions import GHOSTS, PATIENCE, pause
+from cancel_tui.desk.actions import GHOSTS, PATIENCE, RESTS, pause
 from cancel_tui.desk.endings import Endings
 from cancel_tui.desk.pacing import backoff, jitter
 from cancel_tui.desk.proof import PartReading
@@ -22,7 +22,7 @@ class Listing(Endings):
     """Makes passes and takes what they bring."""
 
     def _list_due(self, now: float) -> bool:
-        if self._listing or now < self._list_at or not self._lists_needed:
+        if self._listing or now < self._pass_at or not self._lists_needed:
             return False
         if self._final_begun is not None and self._final_listed:
             return False
@@ -85,6 +85,7 @@ class Listing(Endings):
         """What came of one pass: per part when it was begun and what it brought; `failure` without parts."""
         self._listing = False
         self.passes += 1
+        known = len(self.tracks)
         failed = failure
         readings: dict[str, PartReading] = {}
         note: str | None = None
@@ -113,6 +114,7 @@ class Listing(Endings):
         else:
             empty = False
             self.proof.streak.clear()
+        self._rest(begun, fresh=self.complete_passes > 0 and len(self.tracks) > known, whole=whole)
         if whole:
             self.complete_passes += 1
             self._missing(begun, listed)
@@ -226,6 +228,18 @@ class Listing(Endings):
             self._stalls.clear()
         else:
             self._stalls.append(begun)
+
+    def _rest(self, begun: float, *, fresh: bool, whole: bool) -> None:
+        """Let passes that show newcomers again and again begin some time apart.
+
+        The first newcomers are looked after at once. Where each cancel or each list brings another order, the
+        venue would be asked as fast as it answers, for as long as there is time.
+        """
+        if fresh:
+            self.restless += 1
+        elif whole:
+            self.restless = 0
+        self.rest_until = begun + backoff(self.restless - 1, *RESTS)
 
     def _after_pass(
         self, begun: float, now: float, *, empty: bool, failed: Failure | None, listed: bool

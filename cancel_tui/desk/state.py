@@ -85,6 +85,10 @@ class KillState(ABC):
     """Status words that nobody has documented, as the venue spells them → the orders that carried them."""
     passes: int = 0
     complete_passes: int = 0
+    restless: int = 0
+    """Passes in a row that showed newcomers."""
+    rest_until: float = -inf
+    """Before that no pass begins, whatever asks for one."""
     whole: bool = False
     """Whether the newest pass read everything that it had to."""
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
@@ -225,6 +229,11 @@ class KillState(ABC):
     def cancelling(self) -> bool:
         """Whether a cancel is in flight."""
         return bool(self._cancels_flying) or any(one.flying for one in self._natives.values())
+
+    @property
+    def _pass_at(self) -> float:
+        """When the next pass may begin."""
+        return max(self._list_at, self.rest_until)
 
     @property
     def _scarce(self) -> bool:

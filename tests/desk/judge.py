@@ -10,6 +10,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import INCOMPLETE, Kill
 from cancel_tui.desk.report import kill_json
+from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.market import SimOrder
@@ -37,6 +38,9 @@ class Judge:
         self._alive_since: dict[str, float] = {}
         self._started = {one["order_id"] for one in venue.truth()}
         self._wrong: dict[str, None] = {}
+        self._overheard: VenueRun | None = None
+        self._newest: float | None = None
+        """When the newest pass was begun."""
         self.mine: Callable[[dict[str, str]], bool] = lambda _: True
         """Whether an order of the truth is in scope."""
         venue.book.watchers.append(self._note)
@@ -52,10 +56,24 @@ class Judge:
 
     def watch(self, kill: Kill) -> None:
         """Look at every word that is said right now: each must have been true at some time."""
+        self._overhear(kill)
         for track in kill.tracks():
             outcome = track.outcome
             if outcome not in NO_WORDS and not self._happened(track):
                 self._wrong[f"{track.key.order_id} was called {outcome.value}, filled {track.filled}"] = None
+
+    def _overhear(self, kill: Kill) -> None:
+        """Learn from now on when each pass is begun."""
+        run = kill.runs.get(VenueName(self._venue.name))
+        if run is None or run is self._overheard:
+            return
+        self._overheard, listed = run, run.listed
+
+        def learn(found: Pass) -> None:
+            self._newest = min((begun for begun, _ in found.values()), default=self._newest)
+            listed(found)
+
+        run.listed = learn
 
     def _happened(self, track: Track) -> bool:
         ends = self._ends.get(str(track.key.order_id), set())
@@ -137,7 +155,9 @@ class Judge:
         """When the newest list was begun; what came to life after that nobody can know."""
         run = kill.runs.get(VenueName(self._venue.name))
         streak = run.engine.proof.streak if run is not None else []
-        return streak[-1] if streak else self._clock.monotonic()
+        if streak:
+            return streak[-1]
+        return self._clock.monotonic() if self._newest is None else self._newest
 
     def _counts(self, kill: Kill, row: dict[str, str]) -> bool:
         """Whether an order that is live in truth contradicts the verdict."""

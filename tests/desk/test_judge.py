@@ -23,6 +23,7 @@ async def proven(folder: Path) -> AsyncIterator[tuple[Stage, Judge, Kill]]:
     async with stage(folder, 40, only="p99", alone=True) as at:
         judge = Judge(at.cluster.named("p99"), at.clock)
         kill = at.desk.plan_kill(Scope(raw={}), deadline=60.0)
+        at.look = lambda: judge.watch(kill)
         await at.finish(at.desk.start(kill, {}))
         assert judge.verdict(kill) == []
         assert judge.unnamed(kill) == []
@@ -51,6 +52,20 @@ async def test_an_order_that_came_to_life_after_the_newest_list_is_nobodys_lie(t
         venue.book.change(venue.book.orders[str(kill.tracks()[0].key.order_id)], State.RESTING)
         venue.book.add(venue.newcomer())
         assert judge.verdict(kill) == []
+
+
+async def test_without_a_proof_too_only_what_the_newest_list_could_show_must_be_named(tmp_path: Path) -> None:
+    async with proven(tmp_path) as (at, judge, kill):
+        venue = at.cluster.named("p99")
+        begun = kill.runs[P99].engine.proof.streak.pop()
+        kill.runs[P99].engine.proof.streak.clear()
+        late, missed = venue.newcomer(), venue.newcomer()
+        venue.book.add(late)
+        at.clock.advance(1.0)
+        assert judge.unnamed(kill) == []
+        venue.book.add(missed)
+        judge._alive_since[missed.id] = begun - 0.1
+        assert judge.unnamed(kill) == [f"{missed.id} is live and not named"]
 
 
 async def test_a_wrong_word_and_a_wrong_fill_are_seen(tmp_path: Path) -> None:
