@@ -33,6 +33,8 @@ OPENED, CLOSED = "opened", "closed"
 NEWEST = 32
 """So many of the newest other files are named by a first or last record."""
 _TAIL = 65_536
+_LATE = 100_000
+"""Records that are looked through for one that happened earlier; where one was lost, no more are held."""
 
 Record = dict[str, Any]
 """One journal record as it was written."""
@@ -70,12 +72,35 @@ def _records(path: Path) -> Iterator[Entry]:
 
 
 def read_file(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
-    """The readable records among some lines of a file."""
+    """The readable records among some lines of a file, in the order in which things happened."""
+    for record in _as_it_happened(_parsed(lines)):
+        yield name, record
+
+
+def _as_it_happened(records: Iterable[Record]) -> Iterator[Record]:
+    """Records that nobody waited for stand a little later in the file than they were made."""
+    waiting: list[tuple[int, int, Record]] = []
+    wanted = 0
+    for place, record in enumerate(records):
+        made = record.get("made")
+        if isinstance(made, int):
+            heapq.heappush(waiting, (made, place, record))
+        while waiting and (not isinstance(made, int) or waiting[0][0] <= wanted or len(waiting) > _LATE):
+            number, _, first = heapq.heappop(waiting)
+            wanted = max(wanted, number + 1)
+            yield first
+        if not isinstance(made, int):
+            yield record
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[Record]:
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(line)
             if isinstance(record, dict):
-                yield name, record
+                yield record
 
 
 def heads(folder: Path, besides: str) -> list[list[Any]]:

@@ -8,7 +8,8 @@ never stops anything; `trouble` says what is wrong.
 
 Records that somebody waits for go to the thread together, once per turn of the event loop. Those that nobody
 waits for follow as soon as no more requests leave, half a second later at the latest, so that writing down
-answers never delays the next request: in the file they may stand behind records of a later time.
+answers never delays the next request: in the file they may stand behind records of a later time. `made`
+counts the records in the order in which things happened; readers give them in that order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -48,6 +50,8 @@ class _Entry:
     kind: str
     wall: float
     facts: Mapping[str, Any]
+    made: int | None = None
+    """Its place among what happened."""
     sync: bool = False
     done: asyncio.Future[bool] | None = None
     """Ends with whether the record was written in time."""
@@ -57,7 +61,9 @@ class _Entry:
     @property
     def record(self) -> dict[str, Any]:
         """As it is written, but for what makes it a link of the chain."""
-        head = {"at": iso(self.wall), "kind": self.kind}
+        head: dict[str, Any] = {"at": iso(self.wall), "kind": self.kind}
+        if self.made is not None:
+            head["made"] = self.made
         return {**head, **self.facts, **head}
 
 
@@ -108,6 +114,7 @@ class Journal:
         self._folder = folder
         self._clock = clock
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._made = itertools.count()
         self._handed = self._taken = 0
         """Records that went to the thread, and those that it has done with."""
         self._urgent: list[_Entry] = []
@@ -146,7 +153,7 @@ class Journal:
         """Write a record without waiting for it."""
         if self._folder is None:
             return
-        self._notes.append(_Entry(kind, self._clock.wall(), facts))
+        self._notes.append(_Entry(kind, self._clock.wall(), facts, next(self._made)))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -171,7 +178,7 @@ class Journal:
         if not self._urgent:
             loop.call_soon(self._send, loop)
         done: asyncio.Future[bool] = loop.create_future()
-        self._urgent.append(_Entry(kind, self._clock.wall(), facts, sync, done))
+        self._urgent.append(_Entry(kind, self._clock.wall(), facts, next(self._made), sync, done))
         if not await done:
             self._late = True
             self.note("journal_gap", of=kind, waited_ms=int(LONGEST_WAIT * 1000))

@@ -659,6 +659,21 @@ async def test_answers_wait_while_requests_leave_and_not_for_ever(folder: Path) 
     assert verify_journal(folder)[1] == []
 
 
+async def test_a_reader_gets_what_happened_in_the_order_in_which_it_happened(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("kill_begin", sync=True)
+    wanted = ["kill_begin"]
+    for number in range(5):
+        journal.note(f"answer {number}")
+        await journal.record(f"request {number}", ahead=True)
+        wanted += [f"answer {number}", f"request {number}"]
+    journal.close(5)
+    raw = [json.loads(line)["kind"] for line in (journal.path or folder).read_bytes().splitlines()]
+    assert raw[1:-1] != wanted, "nothing was overtaken, so that this shows nothing"
+    assert kinds(folder) == wanted
+    assert verify_journal(folder) == (13, [])
+
+
 async def test_an_answer_follows_soon_when_no_request_leaves(folder: Path) -> None:
     journal = Journal(folder, SystemClock())
     await journal.record("kill_begin", sync=True)
