@@ -10,7 +10,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +23,17 @@ from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.slot import Slot, VenueState
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, OrderType, Side, VenueName
+from cancel_tui.orders import (
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+    altered,
+)
 from cancel_tui.scope import Scope
 from cancel_tui.settings import parse_settings
 from cancel_tui.text import VenueText
@@ -131,7 +140,7 @@ class Bench:
             engine = self.kill.runs[key.venue].engine
             track = engine.tracks[key]
             assert track.order is not None
-            ended = replace(track.order, status=OrderStatus.CANCELED)
+            ended = altered(track.order, status=OrderStatus.CANCELED)
             engine.took_cancel(key, Answered(CancelAck(ended)), now, self.clock.wall())
         self.kill.revision += 1
 
@@ -171,7 +180,7 @@ def measure(orders: int) -> dict[str, dict[str, float]]:
         bench.clock.advance(0.05)
         slot = bench.desk.slots[VenueName(VENUES[beat % len(VENUES)])]
         old = bench.orders[slot.name][beat]
-        bench.orders[slot.name][beat] = replace(old, filled=Decimal(beat + 1) / 1000)
+        bench.orders[slot.name][beat] = altered(old, filled=Decimal(beat + 1) / 1000)
         bench.list_one(slot, bench.clock.monotonic())
         listing.append(bench.look())
     found["after a list"] = middle(listing)
