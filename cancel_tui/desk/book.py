@@ -13,7 +13,7 @@ from math import inf
 from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.track import merge
-from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.orders import TERMINAL, Order, OrderKey, VenueName
 from cancel_tui.venues.base import PartList
 
 KEEP_UNSEEN = 30.0
@@ -85,7 +85,7 @@ class VenueBook:
         old = self.parts.get(part_id)
         if old is not None and begun < old.begun:
             return False
-        rows = {order.key: order for order in found.orders if order.status.live}
+        rows = {order.key: order for order in found.orders if order.status not in TERMINAL}
         if old is not None and not found.complete:
             rows = {**old.orders, **rows}
         before = {} if old is None else old.orders
@@ -108,8 +108,7 @@ class VenueBook:
         ]
         # So it is where the stream has spoken: a list that was begun later counts more than its word.
         spoken = rows.keys() & self.told.keys()
-        for key in (*different, *left, *overlapping, *spoken):
-            self.changes.note(key)
+        self.changes.note_these((*different, *left, *overlapping, *spoken))
         self._outdate(now)
         changed = old is None or bool(different or left)
         if changed:

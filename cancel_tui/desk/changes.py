@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from cancel_tui.orders import OrderKey
@@ -29,6 +30,14 @@ class Changes:
         if len(self._at) > MOST:
             for old in list(islice(self._at, MOST // _SHARE + 1)):
                 self._all = self._at.pop(old)
+
+    def note_these(self, keys: Sequence[OrderKey]) -> None:
+        """The same of several; so many that not all could be kept are simply all."""
+        if len(keys) > MOST:
+            self.note_all()
+            return
+        for key in keys:
+            self.note(key)
 
     def note_all(self) -> None:
         """Anything may be different."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from cancel_tui.cancels import Ending, Event, Stage, step
 from cancel_tui.desk.impasse import Blocked
-from cancel_tui.orders import Order, OrderKey, OrderStatus, OrderType
+from cancel_tui.orders import Order, OrderKey, OrderStatus, OrderType, altered
 
 _ENDINGS = {
     OrderStatus.CANCELED: Ending.CANCELED,
@@ -153,7 +153,7 @@ def merge(old: Order, new: Order) -> Order:
     """
     fields = {
         name: value
-        for name in Order.__dataclass_fields__
+        for name in Order.__struct_fields__
         if getattr(new, name) is None and (value := getattr(old, name)) is not None
     }
     if new.status is not old.status:
@@ -163,7 +163,7 @@ def merge(old: Order, new: Order) -> Order:
     if "remaining" in fields and new.filled is not None and new.filled != old.filled:
         quantity = new.quantity if new.quantity is not None else old.quantity
         fields["remaining"] = None if quantity is None else max(quantity - new.filled, Decimal(0))
-    return replace(new, **fields) if fields else new
+    return altered(new, **fields) if fields else new
 
 
 def urgency(track: Track) -> tuple[int, Decimal, str]:

@@ -8,8 +8,9 @@ https://api-docs.b2trader.b2broker.com/get-started/order-statuses
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from cancel_tui.orders import (
@@ -22,8 +23,10 @@ from cancel_tui.orders import (
     OrderType,
     Side,
     VenueName,
+    altered,
+    amount,
 )
-from cancel_tui.venues.decode import Unreadable, moment, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, moment, number, table, text, wrapped
 
 _STATUS: Mapping[str, OrderStatus] = {
     "started": OrderStatus.OPEN,
@@ -62,10 +65,61 @@ class Rows:
                 self.orders[order.key] = order
 
 
+_WORDS = Words("marketId", "marketDisplayName", "side", "orderType", "timeInForce", "status", "source")
+_values = itemgetter(
+    "orderId",
+    "requestedAmount",
+    "remainingAmount",
+    "requestedPrice",
+    "executionPrice",
+    "createdAt",
+    "updatedAt",
+)
+
+
 def read_order(
     row: object, venue: VenueName, account: AccountId, family: Family = Family.ORDER
 ) -> Order | None:
     """One order object; None where it is none, or has no id. Any other oddity leaves a field unknown."""
+    try:
+        order_id, ordered, rests, asked, paid, created, updated = _values(row)  # type: ignore[arg-type]
+        words = _WORDS.known[_WORDS.of(row)]
+    except (KeyError, TypeError):
+        return _read_order(row, venue, account, family)
+    if type(order_id) is not str or not order_id or family is Family.STOP or not isinstance(row, dict):
+        return _read_order(row, venue, account, family)
+    symbol, shown, side, kind, force, status, word, source = words
+    quantity, remaining = amount(ordered), amount(rests)
+    if quantity is None or remaining is None or (filled := quantity - remaining) < 0:
+        return _read_order(row, venue, account, family)
+    average = amount(paid)
+    return Order(
+        key=OrderKey(venue, account, family, OrderId(order_id)),
+        account=account,
+        symbol=symbol,
+        display_symbol=shown,
+        side=side,
+        type=kind,
+        time_in_force=force,
+        price=None if kind is OrderType.MARKET else amount(asked),
+        trigger_price=number(row, "activationPrice") if "activationPrice" in row else None,
+        quantity=quantity,
+        filled=filled,
+        remaining=remaining,
+        average_price=average if average is not None and average > 0 else None,
+        fee=number(row, "commissionAmount", "commission"),
+        status=OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled > 0 else status,
+        venue_status=word,
+        source=source,
+        created_at=moment(created),
+        updated_at=moment(updated),
+    )
+
+
+def _read_order(
+    row: object, venue: VenueName, account: AccountId, family: Family = Family.ORDER
+) -> Order | None:
+    """The same for any row, however odd; what its words mean is kept for the next one."""
     if not isinstance(row, dict):
         return None
     order_id = text(row, "orderId")
@@ -77,7 +131,7 @@ def read_order(
         filled = None
     kind = (text(row, "orderType") or "").casefold()
     price, average = number(row, "requestedPrice"), number(row, "executionPrice")
-    return Order(
+    order = Order(
         key=OrderKey(venue, account, family, OrderId(order_id)),
         account=account,
         symbol=wrapped(row, "marketId"),
@@ -98,6 +152,11 @@ def read_order(
         created_at=moment(row.get("createdAt")),
         updated_at=moment(row.get("updatedAt")),
     )
+    if family is not Family.STOP:
+        plainly = _status(row, None)
+        meaning = (order.symbol, order.display_symbol, order.side, order.type, order.time_in_force, plainly)
+        _WORDS.learn(row, (*meaning, order.venue_status, order.source))
+    return order
 
 
 def _status(row: Mapping[str, Any], filled: Decimal | None) -> OrderStatus:
@@ -124,5 +183,5 @@ def read_cancelled(answer: Any, venue: VenueName, account: AccountId, family: Fa
     if order.venue_status is None:
         raise Unreadable("a Stop order without a status")
     if order.venue_status.raw.casefold() in _STOP_CANCELED:
-        return replace(order, status=OrderStatus.CANCELED)
+        return altered(order, status=OrderStatus.CANCELED)
     return order

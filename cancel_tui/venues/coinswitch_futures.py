@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from cancel_tui.clock import Clock
@@ -23,6 +23,9 @@ from cancel_tui.orders import (
     OrderStatus,
     OrderType,
     VenueName,
+    altered,
+    amount,
+    order_key,
 )
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
@@ -59,7 +62,7 @@ from cancel_tui.venues.coinswitch_rows import (
     unless_zero,
 )
 from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, lookback, newest
-from cancel_tui.venues.decode import Unreadable, epoch, flag, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, epoch, flag, number, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome
 
 EXCHANGE = "EXCHANGE_2"
@@ -284,7 +287,7 @@ class CoinSwitchFutures(CoinSwitch):
         """A row of the closed list, where a part execution is final: the rest is canceled."""
         order = read_order(row, self.name)
         if order is not None and (text(row, "status") or "").strip().upper() == "PARTIALLY_EXECUTED":
-            return replace(order, status=OrderStatus.CANCELED)
+            return altered(order, status=OrderStatus.CANCELED)
         return order
 
     def _created(self, one: Touched, now: float) -> tuple[float, float] | None:
@@ -302,17 +305,53 @@ class CoinSwitchFutures(CoinSwitch):
         return born is None or born > now
 
 
+_WORDS = Words("symbol", "exchange", "side", "order_type", "status")
+_values = itemgetter("order_id", "quantity", "exec_quantity", "price", "created_at", "updated_at")
+_RARE = frozenset({"client_order_id", "time_in_force"})
+
+
 def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     """A row of any futures answer as an order; None without an id.
 
     A cancel's answer calls average price and fee `avg_exec_price` and `exec_fee`. The fee is an estimate
     while nothing is filled, so it is not shown as paid. Stops and take-profits are alive with quantity 0.
     """
+    try:
+        order_id, ordered, executed, price, created, updated = _values(row)
+        symbol, exchange, side, kind, status, word = _WORDS.known[_WORDS.of(row)]
+    except (KeyError, TypeError):
+        return _read_order(row, venue)
+    if type(order_id) is not str or not order_id or not _RARE.isdisjoint(row):
+        return _read_order(row, venue)
+    quantity, filled, reduces = amount(ordered), amount(executed), row.get("reduce_only")
+    return Order(
+        key=order_key(venue, order_id),
+        symbol=symbol,
+        exchange=exchange,
+        side=side,
+        type=kind,
+        price=amount(price) or None,
+        trigger_price=unless_zero(row, "trigger_price") if "trigger_price" in row else None,
+        quantity=quantity,
+        filled=filled,
+        remaining=still_open(quantity, filled),
+        average_price=unless_zero(row, "avg_execution_price", "avg_exec_price") if filled else None,
+        fee=number(row, "execution_fee", "exec_fee") if filled else None,
+        reduce_only=reduces if type(reduces) is bool else None,
+        status=OrderStatus.PARTIALLY_FILLED if filled and status is OrderStatus.OPEN else status,
+        venue_status=word,
+        created_at=epoch(created, 1e-3),
+        updated_at=epoch(updated, 1e-3),
+    )
+
+
+def _read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
+    """The same for any row, however odd; what its words mean is kept for the next one."""
     order_id = text(row, "order_id")
     if order_id is None:
         return None
     quantity, filled = number(row, "quantity"), number(row, "exec_quantity")
-    return Order(
+    order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
         client_order_id=wrapped(row, "client_order_id"),
         symbol=wrapped(row, "symbol"),
@@ -333,6 +372,9 @@ def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
         created_at=epoch(row.get("created_at"), 1e-3),
         updated_at=epoch(row.get("updated_at"), 1e-3),
     )
+    status = status_of(row, None)
+    _WORDS.learn(row, (order.symbol, order.exchange, order.side, order.type, status, order.venue_status))
+    return order
 
 
 def born_of(order_id: str) -> float | None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import Any
 
 from cancel_tui.orders import (
@@ -21,17 +22,20 @@ from cancel_tui.orders import (
     OrderType,
     Side,
     VenueName,
+    altered,
     amount,
+    order_key,
 )
 from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
-from cancel_tui.venues.decode import Unreadable, epoch, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, epoch, number, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
 
 MOST_PAGES = 200
 """Pages of one list after which it is given up as endless."""
 
-_EXACT = Context(prec=200)
+_subtract = Context(prec=200).subtract
+_NOTHING = Decimal(0)
 
 STATUSES: Mapping[str, OrderStatus] = {
     "OPEN": OrderStatus.OPEN,
@@ -72,11 +76,14 @@ def still_open(quantity: Decimal | None, filled: Decimal | None) -> Decimal | No
     """Ordered minus filled to the last digit, never below zero; None where either is unknown."""
     if quantity is None or filled is None:
         return None
-    return max(_EXACT.subtract(quantity, filled), Decimal(0))
+    left = _subtract(quantity, filled)
+    return left if left >= 0 else _NOTHING
 
 
 def millis(value: object) -> int | None:
     """Milliseconds since 1970 from a JSON number or text; None for anything else and for 0."""
+    if type(value) is int:
+        return value if 0 < value < 10**18 else None
     parsed = amount(value)
     return int(parsed) if parsed is not None and parsed > 0 and parsed.adjusted() <= 17 else None
 
@@ -236,17 +243,52 @@ def safe_id(order_id: str) -> str:
     return order_id
 
 
+_SPOT_WORDS = Words("symbol", "exchange", "side", "status", "order_source")
+_spot_values = itemgetter(
+    "order_id", "price", "orig_qty", "executed_qty", "average_price", "created_time", "updated_time"
+)
+
+
 def read_spot_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     """A row of any spot answer as an order; None without an id.
 
     The object has no order type, because limit orders are the only ones. A price of a fill is believed only
     beside a fill, and never the other way round.
     """
+    try:
+        order_id, price, ordered, executed, average, created, updated = _spot_values(row)
+        symbol, exchange, side, status, word, source = _SPOT_WORDS.known[_SPOT_WORDS.of(row)]
+    except (KeyError, TypeError):
+        return _read_spot_order(row, venue)
+    if type(order_id) is not str or not order_id or "client_order_id" in row:
+        return _read_spot_order(row, venue)
+    quantity, filled = amount(ordered), amount(executed)
+    return Order(
+        key=order_key(venue, order_id),
+        symbol=symbol,
+        exchange=exchange,
+        side=side,
+        type=OrderType.LIMIT,
+        price=amount(price) or None,
+        quantity=quantity,
+        filled=filled,
+        remaining=still_open(quantity, filled),
+        average_price=(amount(average) or None) if filled else None,
+        status=OrderStatus.PARTIALLY_FILLED if filled and status is OrderStatus.OPEN else status,
+        venue_status=word,
+        source=source,
+        created_at=epoch(created, 1e-3),
+        updated_at=epoch(updated, 1e-3),
+    )
+
+
+def _read_spot_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
+    """The same for any row, however odd; what its words mean is kept for the next one."""
     order_id = text(row, "order_id")
     if order_id is None:
         return None
     quantity, filled = number(row, "orig_qty"), number(row, "executed_qty")
-    return Order(
+    order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
         client_order_id=wrapped(row, "client_order_id"),
         symbol=wrapped(row, "symbol"),
@@ -264,6 +306,11 @@ def read_spot_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
         created_at=epoch(row.get("created_time"), 1e-3),
         updated_at=epoch(row.get("updated_time"), 1e-3),
     )
+    status = status_of(row, None)
+    _SPOT_WORDS.learn(
+        row, (order.symbol, order.exchange, order.side, status, order.venue_status, order.source)
+    )
+    return order
 
 
 def inner_order(answer: Any) -> dict[str, Any] | None:
@@ -299,7 +346,7 @@ def named(outcome: Outcome[Order | None], key: OrderKey) -> Outcome[Order]:
         return Refused(Reason.NOT_FOUND, status=200)
     if order.key.order_id.casefold() != key.order_id.casefold():
         return Unanswered("the answer names another order", status=200)
-    return Answered(replace(order, key=key))
+    return Answered(altered(order, key=key))
 
 
 def acknowledged(outcome: Outcome[Order | None], key: OrderKey) -> Outcome[CancelAck]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from cancel_tui.clock import Clock
-from cancel_tui.orders import Order, OrderStatus, VenueName
+from cancel_tui.orders import Order, OrderStatus, VenueName, altered
 from cancel_tui.redaction import Secret
 from cancel_tui.venues import socket_io
 from cancel_tui.venues.coinswitch_rows import read_spot_order
@@ -170,4 +169,4 @@ def _hint(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     if order is None or order.status is OrderStatus.UNKNOWN:
         return None
     at = order.updated_at
-    return order if at is None else replace(order, updated_at=float(math.floor(at)))
+    return order if at is None else altered(order, updated_at=float(math.floor(at)))

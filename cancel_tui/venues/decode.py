@@ -6,9 +6,11 @@ which the adapter turns into `Unanswered`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -17,6 +19,13 @@ from cancel_tui.orders import amount
 from cancel_tui.redaction import redact
 from cancel_tui.text import VenueText
 
+_COMBINATIONS = 4096
+_WORD = 64
+"""Characters of the longest text that may be a word of the venue rather than an id."""
+_LATEST = 10**21
+"""No time in any unit is as large."""
+_UNITS = ((10**17, 1e-9), (10**14, 1e-6), (10**11, 1e-3))
+"""From which number on a time is counted in what part of a second."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _EXTRACT = 200
 _DEEPEST = 8
@@ -57,9 +66,10 @@ def text(row: Mapping[str, Any], *names: str) -> str | None:
     """The first of the fields that holds a non-empty text (or a whole number, as text)."""
     for name in names:
         value = row.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, str):
+            if value:
+                return value
+        elif isinstance(value, int) and not isinstance(value, bool):
             return str(value)
     return None
 
@@ -67,7 +77,37 @@ def text(row: Mapping[str, Any], *names: str) -> str | None:
 def wrapped(row: Mapping[str, Any], *names: str) -> VenueText | None:
     """The first of the fields that holds a non-empty text, wrapped."""
     value = text(row, *names)
-    return None if value is None else VenueText(value)
+    return None if value is None else shared(value)
+
+
+def shared(value: str) -> VenueText:
+    """A text, wrapped; the words that nearly every row repeats are wrapped once."""
+    return _shared(value) if len(value) <= _WORD else VenueText(value)
+
+
+class Words:
+    """What the words of a row mean, kept by the words: most rows of a list repeat those of another.
+
+    Filled by whoever reads such a row with care; bounded, and emptied when it is full.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.of: Callable[[Any], tuple[Any, ...]] = itemgetter(*names)
+        """The words of a row; raises KeyError where one is missing."""
+        self.known: dict[tuple[Any, ...], Any] = {}
+        """Words → what was read of them; a lookup raises TypeError for words that are none."""
+
+    def learn(self, row: Mapping[str, Any], meaning: object) -> None:
+        """Keep what was read of the words of a row, where each of them is a short text."""
+        words = tuple(row.get(name) for name in self.names)
+        if all(type(word) is str and 0 < len(word) <= _WORD for word in words):
+            if len(self.known) >= _COMBINATIONS:
+                self.known.clear()
+            self.known[words] = meaning
+
+
+_shared = lru_cache(maxsize=4096)(VenueText)
 
 
 def number(row: Mapping[str, Any], *names: str) -> Decimal | None:
@@ -87,6 +127,8 @@ def flag(row: Mapping[str, Any], name: str) -> bool | None:
 
 def epoch(value: Any, unit: float) -> float | None:
     """A whole or decimal number of `unit` seconds since 1970 as seconds; None for anything else and for 0."""
+    if type(value) is int and 0 < value < _LATEST:
+        return float(value) * unit
     parsed = amount(value)
     if parsed is None or parsed <= 0 or parsed.adjusted() > 20:
         return None
@@ -95,11 +137,11 @@ def epoch(value: Any, unit: float) -> float | None:
 
 def epoch_guessed(value: Any) -> float | None:
     """Seconds since 1970 from a number whose unit shows only by its size: ns, µs, ms or s."""
-    parsed = amount(value)
-    if parsed is None or parsed <= 0 or parsed.adjusted() > 20:
+    parsed = value if type(value) is int and 0 < value < _LATEST else amount(value)
+    if parsed is None or parsed <= 0 or parsed >= _LATEST:
         return None
-    for limit, unit in ((17, 1e-9), (14, 1e-6), (11, 1e-3)):
-        if parsed >= Decimal(10) ** limit:
+    for limit, unit in _UNITS:
+        if parsed >= limit:
             return float(parsed) * unit
     return float(parsed)
 
@@ -108,6 +150,11 @@ def moment(value: Any) -> float | None:
     """Seconds since 1970 from ISO 8601 with `Z` or an offset and any number of fractional digits."""
     if not isinstance(value, str):
         return None
+    if value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except (ValueError, OverflowError):
+            pass
     head, dot, tail = value.strip().partition(".")
     if dot:
         digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]

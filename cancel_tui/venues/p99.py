@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from cancel_tui.clock import Clock
-from cancel_tui.orders import Order, OrderKey, iso
+from cancel_tui.orders import Order, OrderKey, altered, iso
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText
@@ -226,7 +226,7 @@ class P99Venue(HttpVenue):
             raise Unreadable("no order in it")
         if order.key.order_id.lower() == key.order_id.lower():
             # The same UUID in other letters is the same order; the desk knows it as it was asked for.
-            return replace(order, key=key)
+            return altered(order, key=key)
         return order
 
     async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:

@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from decimal import Context
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from cancel_tui.orders import (
     Side,
     VenueName,
     amount,
+    order_key,
 )
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
@@ -128,8 +130,41 @@ class Gathering:
         return Answered(PartList(tuple(self.orders.values()), not notes, note="; ".join(notes) or None))
 
 
+_WORDS = decode.Words("symbol", "side", "type", "tif", "status")
+_values = itemgetter("id", "price", "quantity", "filled_qty", "avg_fill_price", "created_at", "updated_at")
+
+
 def order_of(venue: VenueName, row: Any) -> Order | None:
     """A row as an order; None for what is no order with an id."""
+    try:
+        order_id, price, ordered, done, paid, created, updated = _values(row)
+        symbol, side, kind, force, status, word = _WORDS.known[_WORDS.of(row)]
+    except (KeyError, TypeError):
+        return _order_of(venue, row)
+    if type(order_id) is not str or not order_id:
+        return _order_of(venue, row)
+    quantity, filled = amount(ordered), amount(done)
+    part = status is OrderStatus.OPEN and filled is not None and filled > 0
+    return Order(
+        key=order_key(venue, order_id),
+        symbol=symbol,
+        side=side,
+        type=kind,
+        time_in_force=force,
+        price=amount(price),
+        quantity=quantity,
+        filled=filled,
+        remaining=_EXACT.subtract(quantity, filled) if quantity is not None and filled is not None else None,
+        average_price=amount(paid) or None,
+        status=OrderStatus.PARTIALLY_FILLED if part else status,
+        venue_status=word,
+        created_at=decode.epoch(created, 1.0),
+        updated_at=decode.epoch(updated, 1.0),
+    )
+
+
+def _order_of(venue: VenueName, row: Any) -> Order | None:
+    """The same for any row, however odd; what its words mean is kept for the next one."""
     if not isinstance(row, dict):
         return None
     order_id = decode.text(row, "id")
@@ -138,10 +173,10 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
     word = decode.text(row, "status") or ""
     quantity, filled = decode.number(row, "quantity"), decode.number(row, "filled_qty")
     average = decode.number(row, "avg_fill_price")
-    status = _STATUSES.get(word.lower(), OrderStatus.UNKNOWN)
+    status = plainly = _STATUSES.get(word.lower(), OrderStatus.UNKNOWN)
     if status is OrderStatus.OPEN and filled is not None and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
-    return Order(
+    order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
         symbol=decode.wrapped(row, "symbol"),
         side=_SIDES.get((decode.text(row, "side") or "").lower()),
@@ -157,6 +192,10 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
         created_at=decode.epoch(row.get("created_at"), 1.0),
         updated_at=decode.epoch(row.get("updated_at"), 1.0),
     )
+    _WORDS.learn(
+        row, (order.symbol, order.side, order.type, order.time_in_force, plainly, order.venue_status)
+    )
+    return order
 
 
 def page_of(venue: VenueName, value: Any) -> Page:
@@ -170,6 +209,8 @@ def page_of(venue: VenueName, value: Any) -> Page:
 
 
 def _second(value: Any) -> int | None:
+    if type(value) is int:
+        return value if 0 < value < 10**18 else None
     parsed = amount(value)
     return math.ceil(parsed) if parsed is not None and 0 < parsed < 10**18 else None
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from cancel_tui.clock import Clock
-from cancel_tui.orders import Order, OrderId, OrderKey
+from cancel_tui.orders import Order, OrderId, OrderKey, altered
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText
@@ -226,7 +226,7 @@ class RoxomVenue(HttpVenue):
         order = order_of(self.name, row)
         if order is not None and order.key.order_id.lower() == key.order_id.lower():
             # The same UUID in other letters is the same order; the desk knows it as it was asked for.
-            return replace(order, key=key)
+            return altered(order, key=key)
         return order
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import Any
 
 from cancel_tui.orders import (
@@ -20,6 +21,8 @@ from cancel_tui.orders import (
     OrderType,
     Side,
     VenueName,
+    amount,
+    order_key,
 )
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
@@ -59,20 +62,60 @@ def bare(word: str | None) -> str:
     return re.sub(r"[\s_-]+", "", word or "").lower()
 
 
+_WORDS = decode.Words("symbol", "side", "type", "timeInForce", "status")
+_values = itemgetter("id", "accountId", "px", "qty", "size", "amountFilled", "createdAt")
+
+
 def order_of(venue: VenueName, row: Any) -> Order | None:
     """A row as an order; None for what is no order with an id."""
+    try:
+        order_id, account, asked, ordered, rests, done, created = _values(row)
+        symbol, side, kind, force, status, word = _WORDS.known[_WORDS.of(row)]
+    except (KeyError, TypeError):
+        return _order_of(venue, row)
+    told, size, quantity, price = amount(done), amount(rests), amount(ordered), amount(asked)
+    if type(order_id) is not str or not order_id or type(account) is not str or price is None:
+        return _order_of(venue, row)
+    if told is None or size is None or quantity is None or status.terminal or "triggerPrice" in row:
+        return _order_of(venue, row)
+    if _EXACT.subtract(quantity, told) != size:
+        return _order_of(venue, row)
+    client = row.get("clientOrderId")
+    trigger, updated = row.get("triggerPx"), row.get("updatedAt")
+    return Order(
+        key=order_key(venue, order_id),
+        account=AccountId(account) if account else None,
+        client_order_id=None if client is None else decode.wrapped(row, "clientOrderId"),
+        symbol=symbol,
+        side=side,
+        type=kind,
+        time_in_force=force,
+        price=price,
+        trigger_price=None if trigger is None else amount(trigger),
+        quantity=quantity,
+        filled=told,
+        remaining=size,
+        status=OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and told > 0 else status,
+        venue_status=word,
+        created_at=decode.epoch_guessed(created),
+        updated_at=None if updated is None else decode.epoch_guessed(updated),
+    )
+
+
+def _order_of(venue: VenueName, row: Any) -> Order | None:
+    """The same for any row, however odd; what its words mean is kept for the next one."""
     if not isinstance(row, dict):
         return None
     order_id = decode.text(row, "id", "orderId")
     if order_id is None:
         return None
     word = decode.text(row, "status")
-    status = _STATUSES.get(bare(word), OrderStatus.UNKNOWN)
+    status = plainly = _STATUSES.get(bare(word), OrderStatus.UNKNOWN)
     quantity, filled, remaining = _amounts(row, status)
     if status is OrderStatus.OPEN and filled is not None and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
     account = decode.text(row, "accountId")
-    return Order(
+    order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
         account=AccountId(account) if account else None,
         client_order_id=decode.wrapped(row, "clientOrderId"),
@@ -90,6 +133,10 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
         created_at=decode.epoch_guessed(row.get("createdAt")),
         updated_at=decode.epoch_guessed(row.get("updatedAt")),
     )
+    _WORDS.learn(
+        row, (order.symbol, order.side, order.type, order.time_in_force, plainly, order.venue_status)
+    )
+    return order
 
 
 def _amounts(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from cancel_tui.clock import Clock
-from cancel_tui.orders import Order, OrderStatus, VenueName
+from cancel_tui.orders import Order, OrderStatus, VenueName, altered
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.venues import decode
@@ -113,7 +112,7 @@ class Events:
             return Turn()
         if self._unit != "btc":
             # Events do not say their unit; all samples are in BTC.
-            order = replace(order, price=None, trigger_price=None)
+            order = altered(order, price=None, trigger_price=None)
         return Turn(Heard((order,), reread=order.status is OrderStatus.UNKNOWN))
 
     def _newest(self, order: Order) -> bool:

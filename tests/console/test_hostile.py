@@ -24,7 +24,7 @@ from cancel_tui.console.screens.venues import VenuesScreen
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import VenueResult
 from cancel_tui.desk.slot import Slot
-from cancel_tui.orders import OrderId
+from cancel_tui.orders import OrderId, altered
 from cancel_tui.redaction import Secret
 from cancel_tui.text import VenueText, literal
 from cancel_tui.vault import BackendInfo, Strength, VaultBroken
@@ -54,7 +54,7 @@ async def hostile_ground(folder: Path, door: KeyDoor | None = None) -> AsyncIter
             poll.cancel()
         part_id, reading = next(iter(slot.book.parts.items()))
         orders = [
-            replace(
+            altered(
                 order,
                 key=order.key._replace(order_id=OrderId(text)),
                 symbol=VenueText(text),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,7 +12,7 @@ from cancel_tui.console.recent import NOT_LISTED
 from cancel_tui.console.rows import KEEP_ENDED, RowSource
 from cancel_tui.desk.book import KEEP_UNSEEN
 from cancel_tui.desk.slot import Slot, VenueState
-from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
+from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName, altered
 from cancel_tui.venues.base import CancelAck, CancelAllAck
 from cancel_tui.venues.outcome import Answered, Failure, Reason, Refused, Unanswered
 from tests.benchmarks.bench_looks import Bench, open_order
@@ -72,7 +71,7 @@ class Watched(Bench):
             orders.append(open_order(slot.name, self.random.randrange(1_000, 2_000)))
         if orders:
             at = self.random.randrange(len(orders))
-            orders[at] = replace(orders[at], filled=Decimal(self.random.randrange(9)) / 100)
+            orders[at] = altered(orders[at], filled=Decimal(self.random.randrange(9)) / 100)
 
     def come_back(self) -> None:
         """A cancel, a read-back or a cancel-all comes back."""
@@ -83,7 +82,7 @@ class Watched(Bench):
         track = self.random.choice(list(engine.tracks.values()))
         now, wall = self.clock.monotonic(), self.clock.wall()
         words = [OrderStatus.CANCELED, OrderStatus.FILLED, OrderStatus.PENDING_CANCEL, OrderStatus.OPEN]
-        described = replace(track.order or open_order(engine.venue, 1), status=self.random.choice(words))
+        described = altered(track.order or open_order(engine.venue, 1), status=self.random.choice(words))
         how = self.random.randrange(4)
         if how == 0:
             engine.took_cancel(track.key, self.random.choice(FAILURES), now, wall)
@@ -177,7 +176,7 @@ def test_what_leaves_by_itself_is_remembered_by_the_venues_word_or_as_merely_not
     book = at.desk.slots[VenueName("p99")].book
     filled, left = at.orders["p99"][:2]
     at.clock.advance(1.0)
-    book.hear(replace(filled, status=OrderStatus.FILLED), at.clock.monotonic())
+    book.hear(altered(filled, status=OrderStatus.FILLED), at.clock.monotonic())
     at.orders["p99"] = []
     at.list_all()
     at.take()

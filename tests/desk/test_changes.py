@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from cancel_tui.desk.book import KEEP_UNSEEN, VenueBook
 from cancel_tui.desk.changes import Changes
-from cancel_tui.orders import Order, OrderKey, OrderStatus
+from cancel_tui.orders import Order, OrderKey, OrderStatus, altered
 from cancel_tui.venues.base import PartList
 from tests.desk.test_engine_evidence import VENUE, key, order
 
@@ -92,10 +91,10 @@ def test_a_book_notes_every_order_that_came_went_or_is_another(steps: list[objec
             book.clear()
         elif isinstance(step, tuple) and isinstance(step[0], OrderKey):
             said, filled, status = step
-            book.hear(replace(order(said.order_id, status), filled=Decimal(filled)), now)
+            book.hear(altered(order(said.order_id, status), filled=Decimal(filled)), now)
         elif isinstance(step, tuple):
             part, rows, complete = step
-            orders = [replace(order(one.order_id), filled=Decimal(rows[one])) for one in rows]
+            orders = [altered(order(one.order_id), filled=Decimal(rows[one])) for one in rows]
             book.absorb(part, now, PartList(tuple(orders), complete), now)
         after = standing(book)
         noted = book.changes.since(place)

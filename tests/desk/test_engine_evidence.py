@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from math import inf
 
@@ -28,6 +27,7 @@ from cancel_tui.orders import (
     OrderType,
     Side,
     VenueName,
+    altered,
 )
 from cancel_tui.scope import Scope, fold
 from cancel_tui.settings import Budget
@@ -336,7 +336,7 @@ def one_window(touched: Sequence[Touched]) -> ClosedPlan:
 
 
 def partly(status: OrderStatus) -> Order:
-    return replace(order("1", status), filled=Decimal("0.5"))
+    return altered(order("1", status), filled=Decimal("0.5"))
 
 
 def read_as_partly_executed(it: Engine) -> ReadClosed:

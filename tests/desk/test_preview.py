@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from cancel_tui.desk.preview import placed_by, preview
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, OrderType, Side, VenueName
+from cancel_tui.orders import (
+    Family,
+    Order,
+    OrderId,
+    OrderKey,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueName,
+    altered,
+)
 from cancel_tui.scope import Scope
 from cancel_tui.settings import Budget
 from cancel_tui.text import VenueText
@@ -65,7 +74,7 @@ def test_without_protective_orders_there_is_nothing_to_keep() -> None:
 
 
 def test_who_placed_the_orders_is_counted_apart_in_the_venues_words() -> None:
-    placed = [replace(BOOK[0], source=VenueText("WEB")), replace(BOOK[1], source=VenueText("[b]API\x1b"))]
+    placed = [altered(BOOK[0], source=VenueText("WEB")), altered(BOOK[1], source=VenueText("[b]API\x1b"))]
     found = preview("v", [*placed, *BOOK[2:]], Scope(), SLOW)
     assert found.sources == {"WEB": 1, "[b]API\N{MIDDLE DOT}": 1}
     assert "WEB 1" in placed_by([found])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from decimal import Decimal
 from math import inf
 from pathlib import Path
@@ -20,7 +19,7 @@ from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import scope_json
 from cancel_tui.desk.story import document, kill_ids, order_stories, state_of
 from cancel_tui.desk.trail import PIECE, Trail
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, VenueName, plain
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, VenueName, altered, plain
 from cancel_tui.redaction import HIDDEN, Secret
 from cancel_tui.scope import Scope
 from cancel_tui.text import VenueText
@@ -104,7 +103,7 @@ async def test_a_list_that_shows_the_same_again_tells_only_that(tmp_path: Path) 
     engine = Engine(VenueName("p99"), Capabilities(), Aim(Scope(keys=frozenset({key}), raw={})), 0.0)
     trail = Trail(journal, SystemClock(), "k1", engine)
     order = Order(key=key, symbol=VenueText("S"), status=OrderStatus.OPEN)
-    part = replace(order, status=OrderStatus.PARTIALLY_FILLED, filled=Decimal("0.5"))
+    part = altered(order, status=OrderStatus.PARTIALLY_FILLED, filled=Decimal("0.5"))
     for found in ((order,), (order,), (part,), (), ()):
         trail.listed({"all": Answered(PartList(found))}, {"all": [1]})
     trail.listed({"all": Answered(PartList((), complete=False))}, {})

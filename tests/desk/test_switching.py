@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import LockedError, Slot, VenueState
-from cancel_tui.orders import OrderStatus, VenueName
+from cancel_tui.orders import OrderStatus, VenueName, altered
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope
 from cancel_tui.settings import VenueSettings
@@ -195,7 +194,7 @@ async def test_lists_under_other_credentials_contradict_no_earlier_kill(tmp_path
         assert await reopened(at) is None
         # As the lists of another account would: orders that this kill believes to have ended.
         known = [track.order for track in kill.tracks() if track.order is not None]
-        was = [replace(order, status=OrderStatus.OPEN) for order in known]
+        was = [altered(order, status=OrderStatus.OPEN) for order in known]
         later = at.desk.clock.monotonic() + 60
         slot.book.absorb(slot.parts[0].id, later, PartList(orders=tuple(was), complete=True), later)
         at.desk.review(slot)

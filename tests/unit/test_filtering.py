@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cancel_tui.console.filtering import FIELDS, NUMBERS, read
 from cancel_tui.console.grid_model import GridModel, GridRow
-from cancel_tui.orders import OrderStatus, OrderType, Side
+from cancel_tui.orders import OrderStatus, OrderType, Side, altered
 from cancel_tui.text import VenueText
 from tests.unit.test_grid_model import order_of, row_of
 
@@ -19,7 +19,7 @@ NOW = 100.0
 
 
 def row(number: str, born: float | None, **facts: object) -> GridRow:
-    order = replace(order_of(number), **facts)  # type: ignore[arg-type]
+    order = altered(order_of(number), **facts)
     return replace(row_of(order), born=born)
 
 

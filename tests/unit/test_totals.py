@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -12,7 +11,7 @@ from cancel_tui.console.recent import KEPT, Ended, Recent
 from cancel_tui.console.totals import Sum, sum_of, totals
 from cancel_tui.desk import diary
 from cancel_tui.desk.diary import Diary
-from cancel_tui.orders import Order, Side
+from cancel_tui.orders import Order, Side, altered
 from tests.unit.test_grid_model import key_of, order_of
 
 ORDERS = st.lists(
@@ -117,5 +116,5 @@ def test_a_diary_keeps_the_first_lines_and_the_newest_and_says_nothing_twice() -
 
 
 def test_an_order_without_a_finite_price_is_not_worth_a_sum() -> None:
-    odd = replace(order_of("1"), price=Decimal("NaN"))
+    odd = altered(order_of("1"), price=Decimal("NaN"))
     assert sum_of([odd]).words() == ["1 without a price"]
