@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
+from collections.abc import Iterable
 from math import ceil
 from statistics import median
 
@@ -95,6 +97,27 @@ def venue_line(kill: Kill, name: VenueName, width: int, now: float) -> Text:
         error.truncate(room, overflow="ellipsis")
         line.append("  ").append_text(error)
     return line
+
+
+def venues(kill: Kill, width: int, now: float) -> Text:
+    """Every venue's line, and under that of one whose part is over what its result has to add."""
+    rows = []
+    for name in kill.names:
+        rows.append(venue_line(kill, name, width, now))
+        if name in kill.runs and kill.runs[name].over:
+            rows += note_lines(kill.result(name).notes, width)
+    return Text("\n", no_wrap=True).join(rows)
+
+
+def note_lines(notes: Iterable[str], width: int) -> list[Text]:
+    """What a report of a venue does not hold, in its own words; two lines for each at most."""
+    told = []
+    for note in notes:
+        first, *rest = textwrap.wrap(
+            literal(note, 300), max(20, width - 2), max_lines=2, placeholder=" …"
+        ) or [""]
+        told += [Text(f"! {first}", DOUBT), *(Text(f"  {line}", DOUBT) for line in rest)]
+    return told
 
 
 def _spelt(engine: Engine) -> str:

@@ -245,9 +245,10 @@ class Kill:
 
     def results(self) -> list[VenueResult]:
         """One line per venue."""
-        return [self._one(name) for name in self.names]
+        return [self.result(name) for name in self.names]
 
-    def _one(self, name: VenueName) -> VenueResult:
+    def result(self, name: VenueName) -> VenueResult:
+        """The line of one venue."""
         run = self.runs.get(name)
         if run is not None:
             found = _result(name, run)
@@ -290,7 +291,7 @@ INCOMPLETE = "the newest list is not complete: more may be live"
 """What a venue's line says first where nobody can know which orders it leaves out."""
 
 
-UNTOLD = "its cancel-all may have ended orders that no list and no answer named: how many is not known"
+UNTOLD = "its cancel-all may have ended orders that nothing named: how many is not known"
 """What a venue's line says where the report may not hold every order that ended."""
 
 

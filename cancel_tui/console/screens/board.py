@@ -46,8 +46,7 @@ class BoardScreen(DeskScreen):
         elapsed = Text(f"{int(seconds) // 60:02d}:{seconds % 60:04.1f}", "bold")
         self.show("title", lines.spread(title, elapsed, width))
         self.show("banner", Text(f" {app.notice} ", "bold reverse"), when=bool(app.notice))
-        rows = [board_lines.venue_line(kill, name, width, app.desk.clock.monotonic()) for name in kill.names]
-        self.show("venues", Text("\n", no_wrap=True).join(rows))
+        self.show("venues", board_lines.venues(kill, width, app.desk.clock.monotonic()))
         self.show("counts", board_lines.counts(kill, width))
         self.show("verdict", board_lines.verdict(kill, seconds))
         report = board_lines.report(kill)

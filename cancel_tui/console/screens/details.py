@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from cancel_tui.cancels import Ending
+from cancel_tui.console.board_lines import note_lines
 from cancel_tui.console.lines import DOUBT, took
 from cancel_tui.console.screens.help import ScrollScreen
 from cancel_tui.desk.kill import Kill
@@ -15,6 +16,8 @@ from cancel_tui.text import table
 
 LONGEST = 2_000
 """Rows that are shown; the exported report has all of them."""
+_MARGINS = 4
+"""Columns that the margins and a scroll bar take."""
 _FIRST = (
     Ending.OPEN,
     Ending.UNKNOWN,
@@ -40,11 +43,18 @@ class DetailScreen(ScrollScreen):
         return text.append(f"   {off}" if off else "", DOUBT)
 
     def body(self) -> Text:
-        """One row for each order."""
+        """What the report does not hold, then one row for each order."""
+        notes = [
+            line
+            for one in self._kill.results()
+            for line in note_lines([f"{one.venue}: {note}" for note in one.notes], self.size.width - _MARGINS)
+        ]
         tracks = sorted(self._kill.tracks(), key=lambda track: _FIRST.index(track.outcome))
         rows = [_row(track) for track in tracks[:LONGEST]]
         head = ("OUTCOME", "VENUE", "SYMBOL", "FILLED", "TRIES", "TOOK", "ID", "")
-        text = Text("\n".join(table(head, rows, frozenset({3, 4, 5}))), no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append_text(Text("\n").join([*notes, Text()]))
+        text.append("\n".join(table(head, rows, frozenset({3, 4, 5}))))
         if len(tracks) > LONGEST:
             text.append(f"\n… and {len(tracks) - LONGEST} more; e on the board exports all of them")
         return text
