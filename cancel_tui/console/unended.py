@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from cancel_tui.desk.decision import UnreadableError
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.unfinished import Unfinished, find
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.unfinished import Unfinished, find, proves
+
+
+def _serves(case: Unfinished, kill: Kill) -> bool:
+    """Whether a kill of this desk is at work on a case, or leaves nothing of it to finish."""
+    if kill.about.get("resumes") != case.kill_id:
+        return False
+    if kill.finished_wall is None or case.began_over:
+        return True
+    return proves(kill.verdict, (one.verdict for one in kill.results()), resumes=True)
 
 
 class Unended:
@@ -25,13 +36,8 @@ class Unended:
         return self._cases
 
     def left(self) -> list[Unfinished]:
-        """The cases that nobody has taken up, oldest first."""
-        taken = {
-            kill.about.get("resumes")
-            for kill in self._desk.kills
-            if kill.finished_wall is None or kill.verdict.value == "flat"
-        }
-        return [one for one in self._cases if one.kill_id not in taken]
+        """The cases that nobody has taken up or finished, oldest first; the journal would say the same."""
+        return [one for one in self._cases if not any(map(partial(_serves, one), self._desk.kills))]
 
     def newest(self) -> Unfinished | str:
         """The newest case that nobody has taken up, or why there is none that may be."""

@@ -61,6 +61,8 @@ class Unfinished:
     `cut off`."""
     begin: Record
     """The record of the decision."""
+    began_over: bool
+    """Whether the kill itself has an end, so that it is one that took it up which has none."""
     in_flight: tuple[str, ...]
     """Cancels that were written down and have no answer, in words."""
     left: tuple[Left, ...]
@@ -218,16 +220,19 @@ def _open(case: list[_Life]) -> bool:
 
 
 def _proven(life: _Life) -> bool:
-    """Whether it ended flat, and that stands.
+    """Whether it ended flat, and that stands."""
+    last = life.records[-1]
+    venues = last.get("venues")
+    every = venues.values() if isinstance(venues, dict) else ()
+    return life.state == "ended" and proves(last.get("verdict"), every, resumes="resumes" in life.begin)
+
+
+def proves(verdict: object, venues: Iterable[object], *, resumes: bool) -> bool:
+    """Whether the end of a kill with this verdict, and these of its venues, leaves nothing to finish.
 
     To one that takes up another, a value of its scope that matches nothing any more is no slip of the pen.
     """
-    last = life.records[-1]
-    if life.state != "ended":
-        return False
-    venues = last.get("venues")
-    every = isinstance(venues, dict) and bool(venues) and set(venues.values()) == {"flat"}
-    return last.get("verdict") == "flat" or ("resumes" in life.begin and every)
+    return verdict == "flat" or (resumes and set(venues) == {"flat"})
 
 
 def _dead(case: list[_Life]) -> bool:
@@ -267,6 +272,7 @@ def _told(folder: Path, case: list[_Life]) -> Unfinished:
         tuple(life.kill_id for life in case),
         _how(case),
         root.begin,
+        root.state == "ended",
         tuple(in_flight(records)),
         tuple(left),
         frozenset(

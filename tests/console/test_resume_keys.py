@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from cancel_tui.clock import SystemClock
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.board import BoardScreen
+from cancel_tui.console.unended import Unended
 from cancel_tui.desk.decision import Place, decision
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.report import scope_json
+from cancel_tui.desk.unfinished import find
 from cancel_tui.scope import Scope, fold
 from tests.console.ground import Ground, ground
 
@@ -68,6 +74,58 @@ async def test_a_kill_without_an_end_is_said_and_finished_in_its_own_scope(tmp_p
         await here.press("escape", "R")
         assert not isinstance(here.app.screen, ArmScreen)
         assert "without an end" in here.app.notice
+
+
+async def test_a_resumed_kill_whose_market_has_no_order_any_more_is_finished(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await left_behind(here, tmp_path, Scope(symbols=fold(["NONE"]), raw={"symbol": ["NONE"]}))
+        await armed(here)
+        await here.press(*"KILL", "enter")
+        await here.until(lambda: isinstance(here.app.screen, BoardScreen))
+        kill = here.desk.kills[-1]
+        await here.over(kill)
+        assert (kill.verdict, kill.unmatched) == (Verdict.UNVERIFIED, ["NONE"])
+        assert here.app._unended.left() == []
+        assert find(tmp_path / "journal", here.desk.clock.wall()) == [], "no later start announces it either"
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("verdict", "venues"),
+    [
+        ("flat", ["flat", "flat"]),
+        ("unverified", ["flat", "flat"]),
+        ("unverified", ["flat", "unverified"]),
+        ("not_flat", ["flat", "not_flat"]),
+        ("unverified", []),
+    ],
+)
+async def test_what_counts_as_finished_here_does_so_at_the_next_start(
+    tmp_path: Path, again: bool, verdict: str, venues: list[str]
+) -> None:
+    """With `again` the kill itself ended unproven, and the process of the first that took it up died."""
+    folder, clock = tmp_path / "journal", SystemClock()
+    dead = Journal(folder, clock)
+    dead.note("kill_begin", kill="root")
+    if again:
+        dead.note("kill_end", kill="root", verdict="not_flat", venues={"v0": "not_flat"})
+        dead.note("kill_begin", kill="second", resumes="root")
+    await asyncio.to_thread(dead.close, 5)
+    kill: Any = SimpleNamespace(about={"resumes": "root"}, finished_wall=None, verdict=Verdict.UNVERIFIED)
+    desk: Any = SimpleNamespace(journal=dead, clock=clock, kills=[])
+    unended = Unended(desk)
+    assert [one.kill_id for one in await unended.look()] == ["root"]
+    assert len(unended.left()) == 1
+    desk.kills.append(kill)
+    assert unended.left() == [], "somebody is at work on it"
+    kill.finished_wall, kill.verdict = clock.wall(), Verdict(verdict)
+    kill.results = lambda: [SimpleNamespace(verdict=Verdict(one)) for one in venues]
+    told = Journal(folder, clock)
+    told.note("kill_begin", kill="third", resumes="root")
+    ends = {f"v{number}": one for number, one in enumerate(venues)}
+    told.note("kill_end", kill="third", verdict=verdict, venues=ends)
+    await asyncio.to_thread(told.close, 5)
+    assert len(unended.left()) == len(find(folder, clock.wall()))
 
 
 async def test_the_chord_over_a_resumed_kill_arms_everything(tmp_path: Path) -> None:
