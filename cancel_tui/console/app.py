@@ -40,6 +40,8 @@ from cancel_tui.redaction import place_of
 
 FRAMES = 20
 """The most looks at the desk per second."""
+LIVELY = 5
+"""Looks per second while nothing is new but times that are shown in tenths."""
 SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
 LAGGING = 0.3
@@ -165,12 +167,19 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         output.never_wait(self)
         self._measure_lag(now)
         self.hush(now)
-        stamp = (self.desk.revision, int(now * 5))
+        # At rest the seconds of the clock and of ages are all that changes.
+        beat = int(now * LIVELY) if self._lively() else int(self.desk.clock.wall())
+        stamp = (self.desk.revision, beat)
         if (stamp == self._seen and not self.untold) or now < self._rest_until or output.stalled(self):
             return
         self._seen, self.untold = stamp, False
         self.look()
         self._rest_until = monotonic() + SHARE * (monotonic() - now)
+
+    def _lively(self) -> bool:
+        """Whether tenths of seconds may be shown: something is under way, or another screen is open."""
+        running = any(kill.finished_wall is None for kill in self.desk.kills)
+        return running or self.screen is not self._main
 
     def look(self) -> None:
         """Take what is new at the desk and draw what differs."""

@@ -84,7 +84,17 @@ class Line(Static):
         if same and said is not None and said.justify == text.justify and look is self._look:
             return
         self._said, self._look = text, look
-        self.update(in_look(text, look))
+        self.update(in_look(text, look), layout=said is None or self._resizes(said.plain, text.plain))
+
+    def _resizes(self, before: str, after: str) -> bool:
+        """Whether another text may take other room: only then is the whole screen laid out anew."""
+        width, height = self.styles.width, self.styles.height
+        if width is None or width.is_auto:
+            return True
+        if height is not None and not height.is_auto:
+            return False
+        wraps = self.styles.text_wrap != "nowrap"
+        return wraps or (bool(before), before.count("\n")) != (bool(after), after.count("\n"))
 
     def _cut(self, text: Text) -> Text:
         """Lines that are too long end in an ASCII sign; the toolkit would end them in another one."""

@@ -74,7 +74,7 @@ async def test_a_click_starts_no_hold_and_reads_of_the_board_work(tmp_path: Path
         kill = await here.kill()
         await here.over(kill)
         await click_hint(here, "footer", "Hold flat")
-        assert "a click starts nothing" in here.line("banner")
+        await here.until(lambda: "a click starts nothing" in here.line("banner"))
         assert not kill.holding
         await click_hint(here, "footer", "Details")
         await here.until(lambda: not isinstance(here.app.screen, BoardScreen))

@@ -20,6 +20,8 @@ FLOOR = (56, 14)
 """Columns and rows below which a screen says what matters in a sentence instead of being drawn."""
 
 
+_ALWAYS = ("cramped", "footer")
+"""The lines that every screen has."""
 _MOSTLY_HIDDEN = frozenset({"banner", "marks", "log"})
 """Lines that `show` takes away where they have nothing to say."""
 _FIRST = ("header", "title")
@@ -90,7 +92,7 @@ class DeskScreen(Screen[None]):
     @property
     def whole(self) -> bool:
         """Whether its parts are there: one that is being taken away loses them before it ends."""
-        return not self._pruning and len(self.query("#cramped, #footer")) == 2
+        return not self._pruning and sum(part.id in _ALWAYS for part in self.children) == len(_ALWAYS)
 
     def tick(self) -> None:
         """Something at the desk changed, or time has passed; at most 20 times a second."""
