@@ -19,8 +19,8 @@ from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
 from cancel_tui.orders import OrderKey
 
-_STRIPS = 2_000
-"""Drawn lines that are kept."""
+STRIPS = 500
+"""Drawn lines that are kept, at some kilobytes each: a few of the tallest screens."""
 
 
 class OrderGrid(CursorView):
@@ -48,7 +48,7 @@ class OrderGrid(CursorView):
         self._placeholder = ""
         self._chosen: tuple[Column, ...] = DEFAULT
         self._fitted: tuple[int, bool, tuple[Column, ...]] | None = None
-        self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(_STRIPS)
+        self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(STRIPS)
         self._painted: dict[int, Look | str] = {}
 
     # What others read
