@@ -9,7 +9,7 @@ from cancel_tui.orders import OrderKey
 
 MOST = 5_000
 """Orders whose last change is kept; a reader who has stayed behind further than that is told: anything."""
-_SHARE = 16
+SHARE = 16
 """Of what is kept, this part goes at a time: one by one is slow at the front of a dictionary."""
 
 
@@ -22,13 +22,16 @@ class Changes:
         self._at: dict[OrderKey, int] = {}
         self._all = 0
 
+    def __len__(self) -> int:
+        return len(self._at)
+
     def note(self, key: OrderKey) -> None:
         """Something about an order is, or may be, different."""
         self.serial += 1
         self._at.pop(key, None)
         self._at[key] = self.serial
         if len(self._at) > MOST:
-            for old in list(islice(self._at, MOST // _SHARE + 1)):
+            for old in list(islice(self._at, MOST // SHARE + 1)):
                 self._all = self._at.pop(old)
 
     def note_these(self, keys: Sequence[OrderKey]) -> None:

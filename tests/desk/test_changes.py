@@ -50,7 +50,7 @@ def test_what_is_kept_has_an_end_and_who_has_stayed_behind_is_told_anything(
     assert changes.since(near) == [key(f"k{number}") for number in (37, 38, 39, 40)]
     for number in range(1000):
         changes.note(key(f"more{number}"))
-        assert 35 <= len(changes._at) <= 40
+        assert 35 <= len(changes) <= 40
     assert len(changes.since(changes.serial - 3) or []) == 3
 
 

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import time
-import tracemalloc
-from decimal import Decimal
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from cancel_tui.cli.session import practice_credentials
-from cancel_tui.clock import SystemClock
-from cancel_tui.desk.book import MOST_TOLD
-from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.feeds import FeedState
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.b2trader import B2Trader
-from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import PracticeVenue
 from cancel_tui.scope import Scope
-from cancel_tui.settings import parse_settings
 from tests.desk.drive import Stage, stage
+from tests.desk.truth import agrees, truth_of
 
 STREAMS = ("roxom", "p99", "broker")
 ALL_STREAMS = ("cs-spot", *STREAMS)
 SAMPLES = 5
 """Orders whose end is timed, for each way to learn of it."""
-SOAK_SECONDS = float(os.environ.get("CANCEL_TUI_SOAK_SECONDS", "600"))
-"""How long the long soak lasts, in real seconds."""
 
 
 def slot_of(at: Stage, name: str) -> Slot:
@@ -43,24 +32,6 @@ def slot_of(at: Stage, name: str) -> Slot:
 def feed_state(at: Stage, name: str) -> FeedState:
     """As it stands now."""
     return slot_of(at, name).feed.state
-
-
-def truth_of(venue: PracticeVenue) -> dict[tuple[str, str], str]:
-    """What can be listed and is live: filled amounts by account and id."""
-    return {
-        (one["account"] if venue.name == "broker" else "", one["order_id"]): one["filled"]
-        for one in venue.truth()
-        if one["family"] == "order" or venue.name != "broker"
-    }
-
-
-def agrees(slot: Slot, venue: PracticeVenue) -> bool:
-    """Whether the book is the truth, order by order."""
-    book = {(str(one.key.account or ""), str(one.key.order_id)): one for one in slot.book.orders()}
-    truth = truth_of(venue)
-    return book.keys() == truth.keys() and all(
-        book[key].filled is None or book[key].filled == Decimal(filled) for key, filled in truth.items()
-    )
 
 
 def knows_the_end(slot: Slot, order: SimOrder) -> bool:
@@ -140,7 +111,7 @@ async def test_a_stream_that_freezes_is_silent_in_time_and_the_orders_stay_right
         await at.until(lambda: feed_state(at, name) is FeedState.SILENT, virtual=6.0)
         assert at.clock.monotonic() - began <= 5.2
         churn(venue, random.Random(2))
-        await at.until(lambda: agrees(slot, venue), virtual=8.0)
+        await at.until(lambda: agrees(slot, truth_of(venue)), virtual=8.0)
 
 
 def freeze(venue: PracticeVenue) -> None:
@@ -188,7 +159,8 @@ async def test_servers_that_are_killed_ten_times_leave_the_book_equal_to_the_tru
             await wait(at, draw.uniform(0.2, 2.0))
         await at.until(
             lambda: all(
-                agrees(slot_of(at, venue.name), venue) and slot_of(at, venue.name).state.value == "live"
+                agrees(slot_of(at, venue.name), truth_of(venue))
+                and slot_of(at, venue.name).state.value == "live"
                 for venue in at.cluster.venues
             ),
             real=60.0,
@@ -197,108 +169,4 @@ async def test_servers_that_are_killed_ten_times_leave_the_book_equal_to_the_tru
         assert all(slot_of(at, name).feed.connections >= 2 for name in ALL_STREAMS)
         for venue in at.cluster.venues:
             churn(venue, draw)
-        await at.until(lambda: all(agrees(slot_of(at, one.name), one) for one in at.cluster.venues))
-
-
-# ------------------------------------------------------------------ a hundred events a second
-
-
-class Soak:
-    """Three venues, each of which places and ends orders all the time, in real time."""
-
-    def __init__(self, desk: Desk, cluster: Cluster) -> None:
-        self.desk = desk
-        self.cluster = cluster
-        self.events = 0
-        self._fresh: dict[str, list[SimOrder]] = {one.name: [] for one in cluster.venues}
-
-    async def run(self, seconds: float, rate: float) -> None:
-        """So many events a second, spread over the venues; what has ended is forgotten by the venues."""
-        until, begun, target = time.monotonic() + seconds, time.monotonic(), self.events
-        first = self.events
-        while time.monotonic() < until:
-            target = first + int((time.monotonic() - begun) * rate)
-            while self.events < target:
-                self._event(self.cluster.venues[self.events % len(self.cluster.venues)])
-            await asyncio.sleep(0.02)
-
-    def _event(self, venue: PracticeVenue) -> None:
-        self.events += 1
-        fresh = self._fresh[venue.name]
-        if len(fresh) < 20:
-            order = venue.newcomer()
-            if order.id not in venue.book.orders:
-                venue.book.add(order)
-            fresh.append(order)
-            return
-        order = fresh.pop(0)
-        venue.book.change(order, State.CANCELLED)
-        del venue.book.orders[order.id]
-
-    def settled(self) -> bool:
-        """Whether every book is the truth."""
-        return all(agrees(self.desk.slots[VenueName(one.name)], one) for one in self.cluster.venues)
-
-
-def ours() -> tuple[int, dict[str, int]]:
-    """Bytes that desk and adapters hold: all of them, and by the line that made them."""
-    kept = [tracemalloc.Filter(True, f"*/cancel_tui/{room}/*") for room in ("desk", "venues")]
-    found = tracemalloc.take_snapshot().filter_traces(kept).statistics("lineno")
-    return sum(one.size for one in found), {str(one.traceback): one.size for one in found}
-
-
-def growth(before: dict[str, int], after: dict[str, int]) -> list[tuple[int, str]]:
-    """The lines that hold more than before, most first."""
-    return sorted(((size - before.get(line, 0), line) for line, size in after.items()), reverse=True)[:8]
-
-
-async def soak(folder: Path, seconds: float, rate: float) -> list[tuple[int, dict[str, int]]]:
-    """What is held after each tenth of the time."""
-    cluster = Cluster(30, clock=SystemClock())
-    cluster.venues = [cluster.named(name) for name in STREAMS]
-    await cluster.start()
-    settings = parse_settings(cluster.configuration(), folder / "c.toml")
-    desk = Desk(settings, SystemClock(), folder / "data", practice_credentials)
-    await desk.open()
-    tracemalloc.start()
-    held: list[tuple[int, dict[str, int]]] = []
-    try:
-        desk.watch()
-        going = Soak(desk, cluster)
-        for _ in range(10):
-            await going.run(seconds / 10, rate)
-            for slot in desk.slots.values():
-                assert len(slot.book.told) <= MOST_TOLD
-                assert len(slot.book.live()) < 200
-            held.append(ours())
-        assert going.events >= seconds * rate * 0.8
-        limit = time.monotonic() + 20.0
-        while not going.settled():
-            assert time.monotonic() < limit, "the books are not the truth in the end"
-            await asyncio.sleep(0.1)
-        assert all(slot.feed.messages > 0 for slot in desk.slots.values())
-        return held
-    finally:
-        tracemalloc.stop()
-        await desk.close()
-        await cluster.stop()
-
-
-async def test_a_hundred_events_a_second_leave_the_books_right(tmp_path: Path) -> None:
-    await soak(tmp_path, 2.0, 100.0)
-
-
-@pytest.mark.long
-async def test_memory_is_flat_under_a_hundred_events_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Flat from the moment on when everything that is remembered for a while is full: let that be soon.
-    monkeypatch.setattr("cancel_tui.desk.book.MOST_TOLD", 300)
-    monkeypatch.setattr("cancel_tui.desk.changes.MOST", 500)
-    monkeypatch.setattr("cancel_tui.venues.roxom.REMEMBERED", 300)
-    monkeypatch.setattr("cancel_tui.venues.roxom_stream.REMEMBERED", 300)
-    held = await soak(tmp_path, SOAK_SECONDS, 100.0)
-    sizes = [size for size, _ in held]
-    print(f"soak of {SOAK_SECONDS:g} s: {[round(one / 1024) for one in sizes]} KiB")
-    early, late = median(sizes[2:5]), median(sizes[7:])
-    assert late < early * 1.15, growth(held[3][1], held[-1][1])
+        await at.until(lambda: all(agrees(slot_of(at, one.name), truth_of(one)) for one in at.cluster.venues))
