@@ -9,9 +9,11 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from tests.benchmarks.harness import Row, Scale, Target, in_turns, judged
-from tests.benchmarks.processes import COLUMNS, LINES, Terminal, venues
+from tests.benchmarks.processes import COLUMNS, LINES, Terminal, Venues, venues
 
 PAINT = "Console: process start to first paint"
 IDLE = "Console: processor time when idle with 1,000 orders"
@@ -21,59 +23,66 @@ EMPTY = [sys.executable, "-m", "tests.benchmarks.empty_app"]
 LAST_LINE = f"\x1b[{LINES};1H".encode()
 
 
-def first_paint(command: Sequence[str], env: Mapping[str, str], cpu: list[float]) -> float:
-    """Milliseconds from the start of the process; what it used of the processor goes into `cpu`."""
-    terminal = Terminal(command, env)
-    try:
-        found = terminal.until(lambda written: LAST_LINE in written)
-        cpu.append(terminal.cpu() * 1000)
-        return found
-    finally:
-        terminal.end()
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What was seen of one process."""
+
+    paint: float
+    """Milliseconds from its start to its first paint."""
+    cpu: float
+    """Milliseconds of processor time until then."""
+    idle: float
+    """Milliseconds of processor time a second later on; 0 where nobody waited for that."""
 
 
-def idle(command: Sequence[str], env: Mapping[str, str], settle: float, seconds: float) -> float:
-    """Milliseconds of processor time a second, once it has settled."""
+def life(command: Sequence[str], env: Mapping[str, str], settle: float, seconds: float) -> Life:
+    """Start a process, wait until it has settled, watch it for so many seconds, end it."""
     terminal = Terminal(command, env)
     try:
-        terminal.until(lambda written: LAST_LINE in written)
+        paint = terminal.until(lambda written: LAST_LINE in written)
+        cpu = terminal.cpu()
         terminal.quiet(settle)
         before = terminal.cpu()
         terminal.quiet(seconds)
-        return (terminal.cpu() - before) / seconds * 1000
+        idle = (terminal.cpu() - before) / seconds if seconds else 0.0
+        return Life(paint, cpu * 1000, idle * 1000)
     finally:
         terminal.end()
 
 
+def lives(
+    here: Venues, commands: Sequence[Sequence[str]], rounds: int, settle: float, seconds: float
+) -> list[list[Life]]:
+    """Each command in its turn, so many rounds."""
+    found: list[list[Life]] = [[] for _ in commands]
+
+    def turn(index: int) -> float:
+        found[index].append(life(commands[index], here.fresh(), settle, seconds))
+        return 0.0
+
+    in_turns(rounds, *(partial(turn, index) for index in range(len(commands))))
+    return found
+
+
 def rows(scale: Scale) -> list[Row]:
-    """Both."""
+    """Both; the smoke run takes both from the same processes."""
     with venues(scale.of(1_000, 50)) as here:
-        mine: list[float] = []
-        theirs: list[float] = []
-        sides = (
-            lambda: first_paint(CONSOLE, here.fresh(), mine),
-            lambda: first_paint(EMPTY, here.fresh(), theirs),
-        )
-        if not scale.quick:  # the byte code is made in a round that does not count
-            in_turns(1, *sides)
-            mine.clear()
-            theirs.clear()
-        ours, rival = in_turns(scale.of(15, 1), *sides)
-        note = f"processor time {statistics.median(mine):.0f} against {statistics.median(theirs):.0f} ms"
-        note += f"; {COLUMNS}x{LINES}"
-        paint = judged(PAINT, ours, rival, Target(1.25), against="empty Textual app", note=note)
-        settle, seconds = scale.of(8.0, 0.2), scale.of(30.0, 0.2)
-        ours, rival = in_turns(
-            scale.of(3, 1),
-            lambda: idle(CONSOLE, here.fresh(), settle, seconds),
-            lambda: idle([*EMPTY, "clock"], here.fresh(), settle, seconds),
-        )
+        if scale.quick:
+            started = calm = lives(here, [CONSOLE, [*EMPTY, "clock"]], 1, 0.1, 0.1)
+        else:
+            lives(here, [CONSOLE, EMPTY], 1, 0.0, 0.0)  # the byte code is made in a round that does not count
+            started = lives(here, [CONSOLE, EMPTY], 15, 0.0, 0.0)
+            calm = lives(here, [CONSOLE, [*EMPTY, "clock"]], 3, 8.0, 30.0)
+    middle = statistics.median
+    mine, theirs = (middle(one.cpu for one in side) for side in started)
+    ours, rival = (middle(one.paint for one in side) for side in started)
+    note = f"processor time {mine:.0f} against {theirs:.0f} ms; {COLUMNS}x{LINES}"
     return [
-        paint,
+        judged(PAINT, ours, rival, Target(1.25), against="empty Textual app", note=note),
         judged(
             IDLE,
-            ours,
-            max(rival, 0.001),
+            middle(one.idle for one in calm[0]),
+            max(middle(one.idle for one in calm[1]), 0.001),
             Target(3.0),
             against="empty Textual app with a clock",
             unit="ms/s",
