@@ -38,17 +38,18 @@ OrderGrid {
     & > .order-grid--header { color: $foreground 65%; text-style: bold; }
     & > .order-grid--placeholder { color: $foreground 65%; }
     & > .order-grid--cursor { background: $primary 18%; }
-    &:focus > .order-grid--cursor { background: $primary 38%; text-style: bold; }
+    &:focus > .order-grid--cursor { background: $primary 28%; text-style: bold; }
+    &:light:focus > .order-grid--cursor { background: $primary 25%; }
     & > .order-grid--marker { color: $foreground; text-style: bold; }
     & > .order-grid--mark { color: $text-accent; text-style: bold; }
     & > .order-grid--faint { color: $foreground 65%; }
+    &:light > .order-grid--faint { color: $foreground 75%; }
     & > .order-grid--buy { color: #6cb6ff; }
     & > .order-grid--sell { color: #d2a8ff; }
     &:light > .order-grid--buy { color: #0550ae; }
     &:light > .order-grid--sell { color: #6f2dbd; }
 
-    & > .order-grid--alarm { color: $error-lighten-2; text-style: bold reverse; }
-    &:light > .order-grid--alarm { color: $error; }
+    & > .order-grid--alarm { color: $error; text-style: bold reverse; }
     & > .order-grid--unknown { color: $text-warning; text-style: bold; }
     & > .order-grid--halted { color: $text-warning; text-style: bold italic; }
     & > .order-grid--refused { color: $text-warning; text-style: bold; }

@@ -190,9 +190,11 @@ async def tour() -> Mapping[str, str]:
                         await resize(pilot, width, height)
                         for look, theme in LOOKS.items():
                             app.wear(theme)
-                            app.book.lines.clear()
                             app.notice = ""
                             for _ in range(2):
+                                # What is told meanwhile, also of a slow disk, is no part of any screen.
+                                app.look()
+                                app.book.lines.clear()
                                 app.look()
                                 await settle(pilot)
                             found[f"{name}-{width}x{height}-{look}"] = snapshot(app)

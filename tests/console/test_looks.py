@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from cancel_tui.console import badges, lines
+from cancel_tui.console import badges, cells, lines
 from cancel_tui.console.commands import Keymap, Where
 from cancel_tui.console.edges import READ_ONLY, fill_of
 from cancel_tui.console.screens.arm import ArmScreen
@@ -144,6 +144,40 @@ async def test_alarm_doubt_and_quiet_differ_in_every_theme_on_sixteen_colours(
             assert quiet != looks["unknown"] != looks["alarm"]
         line, cursor_line = _sixteen(painter._style("text", False)), _sixteen(painter._style("text", True))
         assert (line[-1], cursor_line[-1]) == (False, True), "the cursor's line is seen"
+
+
+@pytest.mark.parametrize(("theme", "least"), [("cancel-tui", 4.4), ("light", 4.4), ("contrast", 6.3)])
+async def test_everything_stands_out_from_its_ground(tmp_path: Path, theme: str, least: float) -> None:
+    async with ground(tmp_path, console=f'theme = "{theme}"') as here:
+        here.app.say("a line of the log")
+        await here.press("down")
+        await settle(here.pilot)
+        painter = here.grid._painter
+        for role in (*badges.ROLES, "header", "placeholder", cells.TEXT, cells.FAINT, cells.BUY, cells.SELL):
+            assert _contrast(painter._style(role, False)) >= least, role
+        if theme == "contrast":
+            for role in ("header", "placeholder", cells.FAINT, "open", "new", "gone", "expired"):
+                assert _contrast(painter._style(role, False)) > 20, f"{role} is faint"
+            log = [one for one in painted(here) if "a line of the log" in one.text]
+            assert [one for one in log if one.style and _contrast(one.style) > 20]
+        for segment in painted(here):
+            # What fills a line is there to be seen as a pattern.
+            if segment.style and segment.text.strip(" ╱━░█…"):
+                assert _contrast(segment.style) >= least, segment
+
+
+def _contrast(style: Style) -> float:
+    """Ratio of luminances as the accessibility guidelines define it; 1 is unreadable, 21 black on white."""
+
+    def luminance(colour: Color | None, default: float) -> float:
+        if colour is None or colour.is_default:
+            return default
+        parts = [part / 255 for part in colour.get_truecolor()]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(style.color, 1.0), luminance(style.bgcolor, 0.0)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_in_mono_every_state_differs_in_word_and_shape_and_attention_in_attribute() -> None:

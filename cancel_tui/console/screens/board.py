@@ -52,7 +52,7 @@ class BoardScreen(DeskScreen):
         report = board_lines.report(kill)
         self.show("report", Text(report, "dim", justify="center"), when=bool(report))
         room = max(1, self.query_one("#log").size.height)
-        log = Text("\n".join(app.log_lines[-room:]), "dim", no_wrap=True, overflow="ellipsis")
+        log = Text("\n".join(app.log_lines[-room:]), no_wrap=True, overflow="ellipsis")
         self.show("log", log)
         self.show("footer", lines.hints(app.keymap.hints(Where.BOARD), width))
 

@@ -108,7 +108,7 @@ class MainScreen(DeskScreen):
         self._marks(now)
         self._detail()
         shown = 1 if height < 22 else 3
-        log = Text("\n".join(app.log_lines[-shown:]), "dim", no_wrap=True, overflow="ellipsis")
+        log = Text("\n".join(app.log_lines[-shown:]), no_wrap=True, overflow="ellipsis")
         self.show("log", log, when=bool(app.log_lines))
         self.show("footer", lines.hints(self._hints(), width))
 
