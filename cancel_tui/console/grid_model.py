@@ -190,16 +190,18 @@ class GridModel:
         return True
 
     def pass_time(self, now: float) -> bool:
-        """It is `now`, monotonic seconds; whether a filter by age shows other rows than before.
+        """It is `now`, monotonic seconds; whether other rows are shown than before, or in another order.
 
-        Or, sorted by status, whether a doubt has become an alarm, which comes before those that are young.
+        A filter by age lets rows come and go. Sorted by status, a doubt that has become an alarm comes before
+        those that are young.
         """
-        self._now = now
-        alarmed = self.sort is Column.STATUS and now >= self._next_alarm
+        was, self._now = self._now, now
+        alarmed = self.sort is Column.STATUS and (now >= self._next_alarm or now < was)
         if not alarmed and not self._other_ages():
             return False
+        before = [entry[-1] for entry in self._order]
         self._rebuild()
-        return True
+        return before != [entry[-1] for entry in self._order]
 
     def _other_ages(self) -> bool:
         if not self._filter.timed or self._shown is None:

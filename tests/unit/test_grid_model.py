@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
@@ -179,7 +179,7 @@ class TestOrder:
         assert not model.pass_time(99.4 + badges.UNKNOWN_ALARM)
         model.apply([row_of(order_of("b-old"), revision=1)], [older.key])
         assert first(fresh, "e-sent")
-        assert model.pass_time(99.5 + badges.UNKNOWN_ALARM)
+        assert not model.pass_time(99.5 + badges.UNKNOWN_ALARM), "it stood before all others already"
         assert not model.pass_time(1_000.0)
         assert [model.position(key_of(name)) is not None for name in (fresh, "b-old")] == [True, True]
 
@@ -371,8 +371,14 @@ def expected(model: GridModel, rows: Sequence[GridRow], now: float) -> list[Orde
     return [row.key for row in fresh]
 
 
+UNKNOWN = row_of(order_of("0"), stage=Stage.UNKNOWN)
+BY_STATUS = ("sort", Column.STATUS, False)
+
+
 @settings(max_examples=150, deadline=None)
 @given(STEPS)
+@example([("apply", [UNKNOWN], []), BY_STATUS, ("time", 15.0, None)])
+@example([("apply", [UNKNOWN], []), ("time", 15.0, None), BY_STATUS, ("time", 0.0, None)])
 def test_any_history_ends_like_a_fresh_start(steps: list[tuple[str, object, object]]) -> None:
     model = GridModel()
     held: dict[OrderKey, GridRow] = {}
