@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple, NewType
 
 import msgspec
@@ -170,6 +171,7 @@ def altered(order: Order, **fields: Any) -> Order:
 _QUOTES = ("USDT", "USDC", "INR", "BTC", "EUR", "USD")
 
 
+@lru_cache(1024)
 def quote_of(symbol: str) -> str | None:
     """The quote currency of a market identifier, upper case; None where it cannot be read."""
     for mark in ("/", "-", "_"):

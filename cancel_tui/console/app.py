@@ -8,6 +8,7 @@ from math import inf
 from time import monotonic
 from typing import Any
 
+from rich.text import Text
 from textual import events
 from textual.app import SystemCommand
 from textual.message import Message
@@ -77,6 +78,8 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self.keymap = Keymap(desk.settings.console.keys)
         self.keymap.check_word(desk.settings.console.confirm_word)
         self.keep_log(desk)
+        self.told_kill: tuple[object, Text] | None = None
+        """The line about the last kill, and what it depends on once that is over."""
         self.lag = 0.0
         """Seconds by which the event loop was late of late; 0 while it is in time."""
         self.operator = "{operator}@{host}".format(**whoami())

@@ -12,7 +12,7 @@ from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.desk.slot import Slot, VenueState
-from cancel_tui.orders import OrderKey, Side
+from cancel_tui.orders import OrderKey, Side, VenueName
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
 
@@ -41,18 +41,25 @@ def scope_words(scope: Scope) -> str:
     return literal(", ".join(words), 60) if words else EVERYTHING
 
 
-def preview_of(ledger: Ledger, scope: Scope) -> list[VenuePreview]:
-    """What a kill of the scope would do, venue by venue."""
-    return [
-        preview(
-            slot.name,
-            ledger.venue(slot.name).live.values(),
-            scope,
-            slot.venue.capabilities if slot.venue else None,
-        )
-        for slot in ledger.desk.slots.values()
-        if scope.venue_in(slot.name)
-    ]
+class Previews:
+    """Previews of the venues, made anew only where orders, adapter or scope are others than before."""
+
+    def __init__(self) -> None:
+        self._made: dict[VenueName, tuple[tuple[object, ...], VenuePreview]] = {}
+
+    def of(self, ledger: Ledger, scope: Scope) -> list[VenuePreview]:
+        """What a kill of the scope would do, venue by venue."""
+        found = []
+        for slot in ledger.desk.slots.values():
+            if not scope.venue_in(slot.name):
+                continue
+            count, known = ledger.venue(slot.name), slot.venue.capabilities if slot.venue else None
+            stamp = (scope, known, count, count.revision)
+            kept = self._made.get(slot.name)
+            if kept is None or kept[0] != stamp:
+                kept = self._made[slot.name] = stamp, preview(slot.name, count.live.values(), scope, known)
+            found.append(kept[1])
+        return found
 
 
 def narrowed(command_id: str, scope: Scope, choice: Choice, ledger: Ledger) -> Scope | str:
@@ -76,7 +83,7 @@ def narrowed(command_id: str, scope: Scope, choice: Choice, ledger: Ledger) -> S
         raw["side"] = [one.value for one in sides]
         return replace(scope, keys=None, sides=sides, raw=raw)
     if command_id == "widen":
-        found = preview_of(ledger, scope)
+        found = Previews().of(ledger, scope)
         wider = [one.venue for one in found if one.orders]
         if not any(one.wider for one in found):
             return "no cancel-all would be faster here"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from statistics import median
 
 from rich.cells import cell_len
@@ -19,6 +21,7 @@ from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import ghosts, kept_words, uncovered, uncovered_words
 from cancel_tui.desk.toll import fills, fills_words
+from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
 
@@ -28,6 +31,37 @@ _MARKETS = 4
 """Markets of which the board tells what filled; the report has all."""
 _SHORTEST_ERROR = 12
 """Cells below which a piece of an error says nothing."""
+
+
+_FACTS = attrgetter("stage", "ending", "newcomer")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many orders are where, counted in one go: a board is drawn often, and may stand for many."""
+
+    stages: Counter[Stage]
+    ends: Counter[Ending]
+    """How the settled ones ended."""
+    newcomers: int
+
+    @classmethod
+    def of(cls, tracks: Iterable[Track]) -> Tally:
+        """Of these orders."""
+        stages, ends, newcomers = Counter[Stage](), Counter[Ending](), 0
+        for (stage, ending, newcomer), count in Counter(map(_FACTS, tracks)).items():
+            stages[stage] += count
+            newcomers += count * newcomer
+            if stage is Stage.GONE:
+                ends[Ending.GONE] += count
+            elif stage is Stage.ENDED and ending is not None:
+                ends[ending] += count
+        return cls(stages, ends, newcomers)
+
+    @property
+    def settled(self) -> int:
+        """For how many nothing more is to be done."""
+        return sum(count for stage, count in self.stages.items() if stage.settled)
 
 
 def bar(done: int, total: int, width: int) -> str:
@@ -65,23 +99,23 @@ def venue_line(kill: Kill, name: VenueName, width: int, now: float) -> Text:
         line.truncate(width, overflow="ellipsis")
         return line
     engine = run.engine
-    tracks = list(engine.tracks.values())
-    done = sum(track.stage.settled for track in tracks)
+    tally = Tally.of(engine.tracks.values())
+    done, total = tally.settled, len(engine.tracks)
     if engine.flat:
         line.append("█" * size, GOOD)
     else:
-        line.append(bar(done, len(tracks), size), BUSY if kill.finished_wall is None else "red")
-    line.append(f" {done:>5}/{len(tracks):<5} ")
+        line.append(bar(done, total, size), BUSY if kill.finished_wall is None else "red")
+    line.append(f" {done:>5}/{total:<5} ")
     pieces = [(0, _state(kill, engine, done))]
     again = None if run.over else engine.next_try(now)
     pieces += [] if run.over else [(1, one) for one in _dead_ends(engine, now)]
     if again is not None:
         pieces.append((2, Text(f"next try in {ceil(again - now)} s", DOUBT)))
     for rank, count, word, style in (
-        (1, sum(track.stage is Stage.UNKNOWN for track in tracks), "unknown", DOUBT),
-        (2, sum(track.stage is Stage.REFUSED for track in tracks), "refused", DOUBT),
-        (3, sum(track.outcome is Ending.FILLED for track in tracks), "filled", "bold"),
-        (4, sum(track.newcomer for track in tracks), "new", DOUBT),
+        (1, tally.stages[Stage.UNKNOWN], "unknown", DOUBT),
+        (2, tally.stages[Stage.REFUSED], "refused", DOUBT),
+        (3, tally.ends[Ending.FILLED], "filled", "bold"),
+        (4, tally.newcomers, "new", DOUBT),
         (5, len(engine.unreadable), "unreadable", DOUBT),
         (4, engine.failures["unreadable"], "unreadable answers", DOUBT),
         (4, sum(map(len, engine.odd_words.values())), f"in unknown words{_spelt(engine)}", DOUBT),
@@ -126,7 +160,7 @@ def _spelt(engine: Engine) -> str:
 
 
 def _state(kill: Kill, engine: Engine, done: int) -> Text:
-    if engine.verdict is Verdict.FLAT:
+    if engine.flat and engine.verdict is Verdict.FLAT:
         took = (engine.first_flat_at or engine.started) - engine.started
         held = ", holding" if engine.hold > 0 and kill.finished_wall is None else ""
         return Text(f"FLAT {took:.1f} s{held}", f"bold {GOOD}")
@@ -147,8 +181,8 @@ def _state(kill: Kill, engine: Engine, done: int) -> Text:
 def counts(kill: Kill, width: int) -> Text:
     """How many orders are where; the ends first, then what is under way."""
     tracks = kill.tracks()
-    ends = Counter(track.outcome for track in tracks if track.stage.settled)
-    stages = Counter(track.stage for track in tracks)
+    tally = Tally.of(tracks)
+    ends, stages = tally.ends, tally.stages
     pieces = [
         (rank, Text(f"{word} {count}", style))
         for rank, word, count, style in (
@@ -165,7 +199,7 @@ def counts(kill: Kill, width: int) -> Text:
         )
         if count or word == "canceled"
     ]
-    left = sum(not track.stage.settled for track in tracks)
+    left = len(tracks) - tally.settled
     pieces.append((0, Text(f"not ended {left}", "bold" if left else "dim")))
     return fitting(pieces, width)
 

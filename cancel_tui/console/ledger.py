@@ -33,6 +33,8 @@ class VenueCount:
     """Live in a list that was begun well after they had ended; part of `live`."""
     buys: int = 0
     sells: int = 0
+    revision: int = field(default=0, compare=False)
+    """Counts the changes of `live`."""
 
     def forget(self, key: OrderKey) -> None:
         """Take an order out of everything."""
@@ -40,12 +42,14 @@ class VenueCount:
         self.returned.pop(key, None)
         order = self.live.pop(key, None)
         if order is not None:
+            self.revision += 1
             self.buys -= order.side is Side.BUY
             self.sells -= order.side is Side.SELL
 
     def add(self, order: Order) -> None:
         """A live order."""
         self.live[order.key] = order
+        self.revision += 1
         self.buys += order.side is Side.BUY
         self.sells += order.side is Side.SELL
 

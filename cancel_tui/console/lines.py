@@ -304,10 +304,10 @@ def hint_rows(pairs: Iterable[tuple[str, str]], width: int, indent: int) -> Text
 
 def kill_line(kill: Kill, now_wall: float) -> Text:
     """The one-line banner of a kill, on every screen until it is over."""
-    seconds = (kill.finished_wall or now_wall) - kill.started_wall
-    tracks = kill.tracks()
-    left = sum(not track.stage.settled for track in tracks)
     if kill.finished_wall is None:
+        seconds = now_wall - kill.started_wall
+        tracks = kill.tracks()
+        left = sum(not track.stage.settled for track in tracks)
         words = "HOLDING FLAT" if kill.holding and not left else "KILL RUNNING"
         ended = f"{len(tracks) - left} of {len(tracks)} ended"
         if kill.came_back:

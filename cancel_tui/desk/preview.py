@@ -74,10 +74,14 @@ def preview(
     totals: dict[str, Decimal] = {}
     unpriced = 0
     for order in inside:
-        if order.notional is None or order.quote is None:
+        worth, quote = order.notional, order.quote
+        if worth is None or quote is None:
             unpriced += 1
         else:
-            totals[order.quote] = totals.get(order.quote, Decimal(0)) + order.notional
+            totals[quote] = totals.get(quote, Decimal(0)) + worth
+    sources: Counter[str] = Counter()
+    for raw, count in Counter(order.source.raw for order in inside if order.source is not None).items():
+        sources[literal(raw, 24)] += count
     return VenuePreview(
         venue,
         len(inside),
@@ -91,7 +95,7 @@ def preview(
         unpriced,
         kept,
         matches.count(Match.UNREADABLE),
-        Counter(literal(order.source.raw, 24) for order in inside if order.source is not None),
+        sources,
         keep_seconds,
     )
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from cancel_tui.console.arming import MOST
+from cancel_tui.console.arming import MOST, Previews
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.main import MainScreen
+from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import VenueState
+from cancel_tui.orders import Side, VenueName
 from cancel_tui.redaction import Secret
+from cancel_tui.scope import Scope
 from cancel_tui.settings import VenueSettings
 from tests.console.ground import NARROW, Ground, ground
 from tests.console.hands import resize, settle
@@ -156,3 +160,55 @@ async def test_one_order_and_the_kill_in_at_most_fifteen_keys_by_the_footer(tmp_
         assert len([*pressed, "ctrl+k", *"KILL", "enter"]) <= 15
         await here.over(here.kills[0])
         assert here.line("verdict").startswith("F L A T")
+
+
+async def test_a_preview_is_made_anew_where_orders_or_scope_are_others_and_only_there(tmp_path: Path) -> None:
+    async with ground(tmp_path, venues=("p99", "cs-spot")) as here:
+        for poll in here.desk._polls.values():
+            poll.cancel()
+        ledger, everything, previews = here.app.ledger, Scope(raw={}), Previews()
+        first = previews.of(ledger, everything)
+        ledger.refresh()
+        assert all(new is old for new, old in zip(previews.of(ledger, everything), first, strict=True))
+        buys = previews.of(ledger, Scope(raw={"side": ["buy"]}, sides=frozenset({Side.BUY})))
+        assert [one.orders for one in buys] == [one.buys for one in first]
+        assert previews.of(ledger, everything) == first
+        here.cluster.named("p99").book.add(here.cluster.named("p99").newcomer())
+        await here.desk.list_venue(here.desk.slots[VenueName("p99")], Urgency.POLL, deep=True)
+        ledger.refresh()
+        later = {one.venue: one.orders for one in previews.of(ledger, everything)}
+        assert later == {"p99": 7, "cs-spot": 6}
+
+
+async def test_the_board_of_a_kill_that_is_over_is_drawn_again_only_where_it_differs(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        kill = await here.kill()
+        await here.over(kill)
+        board = here.app.screen
+        assert isinstance(board, BoardScreen)
+        with patch.object(board, "_paint_kill", wraps=board._paint_kill) as drawn:
+            for _ in range(3):
+                here.app.look()
+            assert drawn.call_count == 0
+
+            def drawn_again() -> bool:
+                here.app.look()
+                count = drawn.call_count
+                drawn.reset_mock()
+                here.app.look()
+                assert drawn.call_count == 0
+                return count > 0
+
+            here.app.wear("light")
+            assert drawn_again()
+            await resize(here.pilot, 100, 30)
+            assert drawn_again()
+            kill.revision += 1
+            assert drawn_again()
+        await here.press("escape")
+        banner = here.line("banner")
+        assert "last kill: FLAT" in banner
+        again = await here.kill()
+        await here.over(again)
+        await here.press("escape")
+        assert here.line("banner") != banner

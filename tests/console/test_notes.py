@@ -22,10 +22,12 @@ async def test_what_a_venue_could_not_name_is_said_below_its_line_and_in_the_rep
         for run in kill.runs.values():
             run.engine.untold = True
         kill.runs[kill.names[0]].over = False
+        kill.revision += 1
         here.app.look()
         await settle(here.pilot)
         assert here.line("venues").count(UNTOLD) == len(FIVE) - 1, "not before a venue's part is over"
         kill.runs[kill.names[0]].over = True
+        kill.revision += 1
         here.app.look()
         await settle(here.pilot)
         lines = [line.rstrip() for line in here.picture().splitlines()]

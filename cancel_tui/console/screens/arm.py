@@ -14,8 +14,8 @@ from cancel_tui.console import lines
 from cancel_tui.console.arming import (
     EVERYTHING,
     Choice,
+    Previews,
     narrowed,
-    preview_of,
     scope_words,
     switched_off,
     warnings,
@@ -62,6 +62,7 @@ class ArmScreen(DeskScreen):
         self._note = ""
         self._guard: Guard | None = None
         self._told_lapse = False
+        self._previews = Previews()
         self._seen: list[VenuePreview] = []
         """The preview as it was last painted."""
 
@@ -186,7 +187,7 @@ class ArmScreen(DeskScreen):
         app, guard, width = self.console_app, self._guard, self.size.width
         if guard is None:
             return
-        found = self._seen = preview_of(app.ledger, self._scope)
+        found = self._seen = self._previews.of(app.ledger, self._scope)
         banner = self.banner()
         free = self.size.height - _FRAME - bool(banner.plain) - self.alarmed
         tight = free < _TIGHT
@@ -207,7 +208,7 @@ class ArmScreen(DeskScreen):
 
     def in_short(self) -> Text:
         """Scope, count and word, in four short lines."""
-        found = preview_of(self.console_app.ledger, self._scope)
+        found = self._previews.of(self.console_app.ledger, self._scope)
         total = sum(one.orders for one in found)
         text = Text.assemble(lines.mode_mark(self.console_app.desk), (" ARMED", "bold"))
         text.append(f"\n{total} orders, {lines.plural(len(found), 'venue')}\n")

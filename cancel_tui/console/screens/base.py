@@ -79,7 +79,14 @@ class DeskScreen(Screen[None]):
         if app.notice:
             return Text(f" {app.notice} ", "bold reverse", overflow="ellipsis")
         kills = [kill for kill in app.desk.kills if not kill.by_id]
-        return lines.kill_line(kills[-1], app.desk.clock.wall()) if kills else Text()
+        if not kills:
+            return Text()
+        kill = kills[-1]
+        stamp = (kill.kill_id, kill.revision, kill.finished_wall)
+        if kill.finished_wall is None or app.told_kill is None or app.told_kill[0] != stamp:
+            # The verdict of a kill that is over goes through all its orders: once is enough.
+            app.told_kill = stamp, lines.kill_line(kill, app.desk.clock.wall())
+        return app.told_kill[1]
 
     alarmed = False
     """Whether an alarm takes a line of this screen."""

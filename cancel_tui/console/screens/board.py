@@ -27,6 +27,8 @@ class BoardScreen(DeskScreen):
     def __init__(self, kill: Kill) -> None:
         super().__init__()
         self.kill = kill
+        self._drawn: tuple[object, ...] | None = None
+        """What the drawn board of a kill that is over depends on; None while it is not over."""
 
     def compose(self) -> ComposeResult:
         """Title, venues, counts, verdict, log, keys."""
@@ -46,15 +48,23 @@ class BoardScreen(DeskScreen):
         elapsed = Text(f"{int(seconds) // 60:02d}:{seconds % 60:04.1f}", "bold")
         self.show("title", lines.spread(title, elapsed, width))
         self.show("banner", Text(f" {app.notice} ", "bold reverse"), when=bool(app.notice))
+        stamp = (kill.revision, kill.finished_wall, width, app.worn)
+        if kill.finished_wall is None or stamp != self._drawn:
+            self._drawn = None if kill.finished_wall is None else stamp
+            self._paint_kill(seconds)
+        room = max(1, self.query_one("#log").size.height)
+        log = Text("\n".join(app.log_lines[-room:]), no_wrap=True, overflow="ellipsis")
+        self.show("log", log)
+        self.show("footer", lines.hints(app.keymap.hints(Where.BOARD), width))
+
+    def _paint_kill(self, seconds: float) -> None:
+        """Draw what goes through every order; of a kill that is over it stays as it is."""
+        app, kill, width = self.console_app, self.kill, self.size.width
         self.show("venues", board_lines.venues(kill, width, app.desk.clock.monotonic()))
         self.show("counts", board_lines.counts(kill, width))
         self.show("verdict", board_lines.verdict(kill, seconds))
         report = board_lines.report(kill)
         self.show("report", Text(report, "dim", justify="center"), when=bool(report))
-        room = max(1, self.query_one("#log").size.height)
-        log = Text("\n".join(app.log_lines[-room:]), no_wrap=True, overflow="ellipsis")
-        self.show("log", log)
-        self.show("footer", lines.hints(app.keymap.hints(Where.BOARD), width))
 
     def in_short(self) -> Text:
         """The verdict and the count."""
