@@ -80,6 +80,7 @@ async def stage(
     *,
     only: str | None = None,
     alone: bool = False,
+    clock: ManualClock | None = None,
     extra: str = "",
     **plan: Any,
 ) -> AsyncIterator[Stage]:
@@ -87,7 +88,7 @@ async def stage(
 
     `only` configures one venue; with `alone` the others are not even started.
     """
-    clock = ManualClock(1_790_000_000.0)
+    clock = clock or ManualClock(1_790_000_000.0)
     cluster = Cluster(orders, clock=clock, **plan)
     if only is not None and alone:
         cluster.venues = [cluster.named(only)]
