@@ -257,6 +257,9 @@ class Listing(Endings):
             if self.proof.flat(self.last_cancel):
                 # The lists have proven their part; what follows is the watch for newcomers.
                 self._list_at = now + max(self.aim.list_interval, self.aim.settle)
+        elif begun < self.last_cancel and not self._scarce and not self._more_to_send:
+            # It was begun while cancels were on their way: what came of them is asked at once.
+            self._list_at = now
         elif listed or self.tracks:
             self._empty_wait += 1
             first, longest = (1.5, 6.0) if self._scarce else (0.25, 2.0)

@@ -247,12 +247,17 @@ class KillState(ABC):
             self.changes.note(key)
         return track
 
+    @property
+    def _more_to_send(self) -> bool:
+        """Whether cancels are in flight, or wait to leave."""
+        return self.cancelling or any(
+            one.stage is Stage.WANTED and one.sighted for one in self.tracks.values()
+        )
+
     def _soon(self, now: float) -> None:
         """A cancel was answered: once none is left to send, look at the lists."""
         self._empty_wait = 0
-        waiting = self.cancelling or any(
-            one.stage is Stage.WANTED and one.sighted for one in self.tracks.values()
-        )
+        waiting = self._more_to_send
         pause = self.aim.list_interval if waiting else (1.0 if self._scarce and self.tracks else 0.0)
         self._list_at = now + pause if not waiting else min(max(self._list_at, now), now + pause)
 

@@ -90,7 +90,6 @@ def _capabilities(settings: VenueSettings) -> Capabilities:
         budgets=limited(_DEFAULT_BUDGETS, settings.limits),
         poll_seconds=5.0,
         timeout_seconds=settings.timeout_seconds or _SECONDS,
-        connections=8,
         blind_spots=(STOP_ORDERS,),
         lacks=frozenset({"exchange"}),
     )

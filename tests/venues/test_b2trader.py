@@ -293,7 +293,7 @@ def test_capabilities() -> None:
     assert has.blind_spots == ("stop_orders",)
     assert has.lacks == {"exchange"}
     assert has.budgets == {CallClass.LIST: Budget(10, 1.0)}
-    assert (has.poll_seconds, has.connections, has.timeout_seconds) == (5.0, 8, 5.0)
+    assert (has.poll_seconds, has.connections, has.timeout_seconds) == (5.0, 16, 5.0)
     limited = venue(limits={"list": None, "cancel": Budget(3, 2.0)}, timeout_seconds=2.5).capabilities
     assert limited.budgets == {CallClass.CANCEL: Budget(3, 2.0)}
     assert limited.timeout_seconds == 2.5

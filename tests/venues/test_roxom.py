@@ -814,6 +814,17 @@ async def test_ends_are_looked_for_once_per_instrument_type_that_a_list_has_told
     assert plan.covers == {key(), key(OTHER_ID), key("c")}
 
 
+async def test_ends_of_many_orders_that_no_list_has_shown_are_looked_for_in_every_type() -> None:
+    venue = roxom()
+    await listed(orders(ROW), venue, "perpetual")
+    many = [Touched(key()), *(Touched(key(f"never-{number}")) for number in range(len(INST_TYPES) + 1))]
+    plan = venue.closed_plan(many)
+    assert {query.part for query in plan.queries} == {f"inst_type:{name}" for name in INST_TYPES}
+    assert plan.queries[0].part == "inst_type:perpetual"
+    assert plan.covers == {one.key for one in many}
+    assert venue.closed_plan(many[:-1]).covers == {key()}, "few are read one by one"
+
+
 async def test_types_are_kept_of_all_that_is_listed_and_of_so_many_that_have_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -822,7 +833,7 @@ async def test_types_are_kept_of_all_that_is_listed_and_of_so_many_that_have_lef
 
     def known(count: int) -> set[str]:
         names = [str(number) for number in range(count)]
-        return {one.order_id for one in venue.closed_plan([Touched(key(name)) for name in names]).covers}
+        return {name for name in names if venue.closed_plan([Touched(key(name))]).covers}
 
     await listed(orders(*({**ROW, "id": str(number)} for number in range(8))), venue, "spot")
     await listed(orders({**ROW, "id": "8"}, {**ROW, "id": "9"}), venue, "perpetual")
