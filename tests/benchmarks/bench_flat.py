@@ -1,4 +1,4 @@
-"""Time to proven flat, on a clock that is handed in: what limits and round trips allow, and what a kill takes.
+"""Time to proven flat on an injected clock: what limits and round trips allow, and what a kill takes.
 
 Every venue kind is killed on its own, cold, with round trips of 100 ms and the documented limits enforced by
 the practice venue. The bound is what nobody could beat: the least round trips, one behind the other, that the
