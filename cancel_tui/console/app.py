@@ -160,6 +160,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             self.desk.changed()
             return
         await self.desk.list_venue(slot, Urgency.POLL, deep=False)
+        self.desk.listen(slot)
 
     def _frame(self) -> None:
         """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""

@@ -245,6 +245,11 @@ class Watching(ABC):
             if self._watched and slot.name not in self._polls:
                 self._polls[slot.name] = asyncio.create_task(self._poll(slot))
 
+    def listen(self, slot: Slot) -> None:
+        """Begin to listen to a venue that was opened and listed meanwhile, before its next poll would."""
+        if self._watched and self.slots.get(slot.name) is slot:
+            self._listen(slot)
+
     def _listen(self, slot: Slot) -> None:
         """Let the venue's push stream be kept, where it has one and it is wanted."""
         lane = slot.lane

@@ -66,7 +66,7 @@ async def rounds(venue: str, count: int, *, stream: bool) -> tuple[float, float]
 
     with tempfile.TemporaryDirectory() as folder:
         async with ground(
-            Path(folder), orders=count + 4, venues=(venue,), listed=False, configure=configure
+            Path(folder), orders=count + 4, venues=(venue,), listed=False, configure=configure, streams=True
         ) as here:
             slot = here.desk.slots[VenueName(venue)]
             await here.until(lambda: slot.listed_at is not None and here.grid.model.total > count)

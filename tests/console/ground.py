@@ -202,8 +202,9 @@ async def ground(
     make: Callable[[Cluster, Desk], CancelApp] | None = None,
     door: KeyDoor | None = None,
     configure: Callable[[str], str] = str,
+    streams: bool = False,
 ) -> AsyncIterator[Ground]:
-    """The console on practice venues; `orders` is per venue."""
+    """The console on practice venues; `orders` is per venue. Without `streams` all news waits for a look."""
     cluster = staged(orders, venues, faults or {}, latency)
     await cluster.start()
 
@@ -212,6 +213,9 @@ async def ground(
 
     text = cluster.configuration().replace("credentials =", "settle_seconds = 0.2\ncredentials =")
     text = text.replace("[venues.cs-fut]\n", '[venues.cs-fut]\nlimits = { list = "none" }\n')
+    for venue in cluster.venues if not streams else ():
+        if venue.name != "cs-fut":
+            text = text.replace(f"[venues.{venue.name}]\n", f"[venues.{venue.name}]\nstream = false\n")
     settings = parse_settings(
         f"{configure(text)}\n[console]\nrefresh_seconds = 0.3\n{console}", folder / "test.toml"
     )

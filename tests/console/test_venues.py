@@ -11,7 +11,9 @@ from cancel_tui.console.board_lines import verdict
 from cancel_tui.console.new_venue import toml_for
 from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.venues import VenuesScreen
+from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.feeds import FeedState
 from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import kill_json, uncovered
 from cancel_tui.orders import VenueName
@@ -50,6 +52,23 @@ async def test_it_tells_state_address_blind_spots_budgets_and_clock(tmp_path: Pa
         await here.press("down")
         assert "no limits" in here.line("warnings") or "10/1s" in here.line("warnings")
         assert "hft" not in here.line("warnings")
+
+
+async def test_a_venue_is_listened_to_as_soon_as_it_is_listed_and_never_once_it_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        """A poll that does not begin to listen, nor to do anything else."""
+
+    monkeypatch.setattr(Desk, "_poll", never)
+    async with ground(tmp_path, venues=("roxom",), listed=False, streams=True) as here:
+        slot = here.desk.slots[ROXOM]
+        await here.until(lambda: slot.feed.state is FeedState.LIVE)
+        await here.press("V")
+        await switch(here)
+        assert ROXOM not in here.desk._feeds
+        here.desk.listen(slot)
+        assert ROXOM not in here.desk._feeds
 
 
 async def test_off_is_loud_and_out_of_the_kill_and_on_brings_it_back(tmp_path: Path) -> None:
