@@ -165,6 +165,11 @@ class Engine(Listing):
             self._renew(now)
             self._list_at = now
 
+    def believed_at(self, now: float) -> float:
+        """The moment of which its flat was last said: while it is held, every list says it anew."""
+        flat_at = now if self.flat_at is None else self.flat_at
+        return max([flat_at, *self.proof.streak])
+
     @property
     def holding(self) -> bool:
         """Whether it goes on sweeping after flat."""

@@ -133,8 +133,8 @@ class Kill:
     def contradict(self, name: VenueName, by: Contradiction) -> None:
         """A later list shows orders as live: what was said of them is withdrawn, and they are named.
 
-        The venue is taken up again, for what was there before its flat: an order that somebody placed after
-        the verdict is none of this kill's.
+        The venue is taken up again, for what was there before its flat, or while that was held: an order that
+        somebody placed after the verdict is none of this kill's.
         """
         run = self.runs[name]
         if self._desk is None or not run.over:
@@ -151,8 +151,7 @@ class Kill:
             reopened=count <= REOPENINGS,
         )
         now = clock.monotonic()
-        flat_at = now if run.engine.flat_at is None else run.engine.flat_at
-        before = clock.wall() - (now - flat_at) + (run.venue.clock_offset or 0.0)
+        before = clock.wall() - (now - run.engine.believed_at(now)) + (run.venue.clock_offset or 0.0)
         run.engine.reopen(now, before, by.parts, by.orders, last=count > REOPENINGS)
         run.trail.scan()
         if count <= REOPENINGS:

@@ -83,7 +83,7 @@ class Judge:
                 found.deadline = self.now + found.seconds
                 found.over = found.over and not facts["reopened"]
                 name = facts["venue"]
-                flat = found.flat_wall.get(name, self.desk.clock.wall())
+                flat = max(found.flat_wall.get(name, self.desk.clock.wall()), self._kept_flat(found, name))
                 found.before[name] = min(flat, found.before.get(name, inf))
         self._read = len(self.journal.records)
         for market in self.markets.values():
@@ -107,6 +107,13 @@ class Judge:
             self._deed(deed)
         for market in self.markets.values():
             self._book(market)
+
+    def _kept_flat(self, deed: Deed, name: str) -> float:
+        """The wall time at which its newest list began: while a flat is held, each says it anew."""
+        parts = [part for part in self.markets[name].part_ids() if part != "past"]
+        found = [lists[-1] for part in parts if (lists := deed.lists.get((name, part)))]
+        newest = min((one.left or 0.0 for one in found), default=-inf)
+        return newest - self.now + self.desk.clock.wall()
 
     # ------------------------------------------------------------------ requests
 

@@ -111,6 +111,25 @@ async def test_an_order_that_was_placed_after_the_verdict_is_nobodys(tmp_path: P
         assert kill.verdict is Verdict.FLAT
 
 
+async def test_what_was_placed_while_a_flat_was_held_belongs_to_the_kill_also_later(tmp_path: Path) -> None:
+    async with stage(tmp_path, 20, only="p99", alone=True) as at:
+        kill = at.desk.plan_kill(Scope(raw={}), deadline=60.0, hold=inf)
+        task = at.desk.start(kill, {})
+        begun = at.clock.monotonic()
+        await at.until(lambda: at.clock.monotonic() - begun > 30.0)
+        during = at.clock.wall() - 10.0
+        kill.release()
+        await at.finish(task)
+        for times in (1, 2):
+            at.clock.advance(8.0)
+            hidden, new = fresh(at, during), fresh(at, at.clock.wall())
+            await look(at)
+            await ended(at, kill)
+            assert kill.came_back == times
+            assert (hidden.state, new.state) == (State.CANCELLED, State.RESTING)
+            assert verdict(kill) is Verdict.FLAT
+
+
 async def test_a_single_cancel_whose_order_is_listed_again_is_taken_up_again(tmp_path: Path) -> None:
     async with stage(tmp_path, 20, only="p99", alone=True) as at:
         kill = await killed(at, by_id=True)
