@@ -20,7 +20,7 @@ from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.orders import OrderKey
 from cancel_tui.scope import Scope
 from tests.console.ground import Ground, ground
-from tests.console.hands import resize
+from tests.console.hands import resize, settle
 
 LEAVES = {"ctrl+q"}
 KEYS = sorted({key for one in COMMANDS for key in one.keys} - LEAVES)
@@ -130,11 +130,15 @@ async def play(here: Ground, dice: random.Random, count: int) -> Judge:
 
 
 async def hit(here: Ground, judge: Judge, keys: list[str]) -> None:
-    """One burst, and so much time that the next one is another read of the terminal."""
+    """One burst, handled and painted; the next one is another read of the terminal.
+
+    Else a late key of this one could move the cursor behind the judge's back, on a machine that is busy.
+    """
     judge.look()
     judge.pressed += keys
     here.burst(*keys)
     await asyncio.sleep(1.25 * SAME_READ)
+    await settle(here.pilot)
 
 
 async def fuzz(folder: Path, seed: int, count: int) -> Judge:
