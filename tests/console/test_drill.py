@@ -78,7 +78,7 @@ async def test_a_drill_from_its_brief_to_its_report(tmp_path: Path) -> None:
         assert kill.verdict is Verdict.FLAT
         await here.press("escape", "D")
         await here.until(lambda: isinstance(here.app.screen, DrillReportScreen))
-        assert MARK in here.line("title")
+        await here.until(lambda: MARK in here.line("title"))
         assert "Report so far: DONE" in here.line("title")
         assert "p99: proven flat" in here.line("text")
         await here.until(lambda: "report so far" in here.line("banner"))
