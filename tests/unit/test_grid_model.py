@@ -701,3 +701,21 @@ class TestLayout:
 
 def test_a_badge_without_an_age_has_none() -> None:
     assert Badge("open", " ", " ", "open").age(5.0) is None
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_numbers_that_no_float_tells_apart_or_holds_stand_in_their_order_before_unknown_ones(
+    reverse: bool,
+) -> None:
+    prices = ["0.1", "0.10000000000000000001", "1e400", "2e400", "-1e400", "9007199254740993"]
+    known = sorted(map(Decimal, prices), reverse=reverse)
+    model = GridModel()
+    model.set_sort(Column.PRICE, reverse)
+    orders = [
+        altered(FULL, key=FULL.key._replace(order_id=OrderId(str(number))), price=price, trigger_price=None)
+        for number, price in enumerate([None, *reversed(known), None])
+    ]
+    model.apply([row_of(order) for order in orders])
+    assert [row.order.price for row in model] == [*known, None, None]
+    for row in list(model):
+        assert model.position(row.key) is not None
