@@ -7,12 +7,16 @@ console polls, and proves nothing where something else keeps the process busy.
 from __future__ import annotations
 
 import unicodedata
+from time import monotonic
 
 from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+
+LIMIT = 20.0
+"""Seconds that a screen may take to be laid out anew."""
 
 _ROUNDS = 3
 """How often the queues are waited for: a key goes from the application to its screen to a widget."""
@@ -50,7 +54,11 @@ async def resize(pilot: Pilot[int] | Pilot[None], width: int, height: int) -> No
     if isinstance(pilot.app._driver, HeadlessDriver):
         pilot.app._driver._size = size
     pilot.app.post_message(events.Resize(size, size))
+    end = monotonic() + LIMIT
     await settle(pilot)
+    while pilot.app.screen.size != size:
+        assert monotonic() < end, f"the screen stays at {pilot.app.screen.size}"
+        await settle(pilot)
 
 
 async def settle(pilot: Pilot[int] | Pilot[None]) -> None:

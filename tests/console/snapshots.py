@@ -201,6 +201,8 @@ async def tour() -> Mapping[str, str]:
                     app.wear(LOOKS["colour"])
 
                 await calm(pilot)
+                slot = next(iter(desk.slots.values()))
+                await until(pilot, lambda: slot.venue is not None and slot.venue.clock_offset is not None)
                 await Tour(pilot, note).walk()
                 app.exit(0)
     return found
