@@ -56,7 +56,7 @@ async def resize(pilot: Pilot[int] | Pilot[None], width: int, height: int) -> No
     pilot.app.post_message(events.Resize(size, size))
     end = monotonic() + LIMIT
     await settle(pilot)
-    while pilot.app.screen.size != size:
+    while pilot.app.screen.size != size or pilot.app.screen._compositor.size != size:
         assert monotonic() < end, f"the screen stays at {pilot.app.screen.size}"
         await settle(pilot)
 
