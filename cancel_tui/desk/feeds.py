@@ -27,7 +27,8 @@ LOOK_AGAIN = 0.5
 DEBOUNCE = 0.3
 """Seconds between two looks that messages lead to, at least."""
 SHARE, LONGEST = 4.0, 3.0
-"""Between their starts lies so many times what the last one took, but at most so many seconds.
+"""Where the stream went on meanwhile: between their starts lies so many times what the last one took, but at
+most so many seconds.
 
 Where thousands of orders move all the time, reading them again and again would take the time of everything
 else; what the stream says stands on the screen meanwhile.
@@ -167,9 +168,11 @@ class Keeper:
             self._due.clear()
             began, looked = self._ready_at, self._clock.monotonic()
             await self._look()
-            pause = min(max(DEBOUNCE, SHARE * (self._clock.monotonic() - looked)), LONGEST)
+            pause = DEBOUNCE
             if began != self._ready_at:
                 # A new connection stands since: the look that makes it live is not put off.
-                pause = DEBOUNCE
-            elif began is not None:
+                continue
+            if self._due.is_set():
+                pause = min(max(DEBOUNCE, SHARE * (self._clock.monotonic() - looked)), LONGEST)
+            if began is not None:
                 self._enter(FeedState.LIVE)

@@ -55,7 +55,7 @@ def presses(here: Venues, what: str, count: int, settle: float, port: int) -> li
             terminal.quiet(PAUSE + (len(found) + idle) % 7 * 0.011)
             begun = time.monotonic()
             os.write(terminal.master, b"x")
-            at = _stamp(read, terminal)
+            at = _stamp(read, terminal, begun)
             if at is not None:
                 found.append((at - begun) * 1000)
                 continue
@@ -69,14 +69,20 @@ def presses(here: Venues, what: str, count: int, settle: float, port: int) -> li
     return found
 
 
-def _stamp(handle: int, terminal: Terminal) -> float | None:
-    """Wait for a request, and let the process paint meanwhile; None where the key was refused."""
+def _stamp(handle: int, terminal: Terminal, begun: float) -> float | None:
+    """Wait for a request, and let the process paint meanwhile; None where the key was refused.
+
+    What was said before the key is not about it: a venue may be asked twice to cancel an order.
+    """
     end = time.monotonic() + LIMIT
     while time.monotonic() < end and terminal.process.poll() is None:
         ready = select.select([handle, terminal.master], [], [], 1.0)[0]
         if handle in ready:
-            said = os.read(handle, 4096).split()[0]
-            return None if said == b"refused" else float(said)
+            for said in os.read(handle, 4096).split():
+                if said == b"refused":
+                    return None
+                if float(said) >= begun:
+                    return float(said)
         if terminal.master in ready:
             terminal.read(0.0)
     raise TimeoutError(f"no request came; the last of what was shown: {terminal.written[-300:]!r}")
