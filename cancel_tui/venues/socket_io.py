@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from engineio import packet as engine
-from socketio import packet as events
-
 from cancel_tui.text import VenueText
 from cancel_tui.venues.decode import Unreadable, complaint, decode, epoch
+from cancel_tui.venues.streams import socket_io_packets
+
+engine, events = socket_io_packets()
 
 QUERY = "EIO=4&transport=websocket"
 """Asks for a WebSocket at once, without the long polls that the protocol begins with otherwise."""

@@ -155,3 +155,14 @@ def _closed(error: Exception) -> Closed:
     if error.rcvd is not None:
         return Closed(f"closed by the venue (code {error.rcvd.code})", error.rcvd.code)
     return Closed("connection lost")
+
+
+def socket_io_packets() -> tuple[Any, Any]:
+    """The packets of Engine.IO and of Socket.IO, from the codec of python-socketio; opens nothing.
+
+    Loaded when it is asked for: the library brings its clients along, which nobody here uses.
+    """
+    from engineio import packet as engine
+    from socketio import packet as events
+
+    return engine, events
