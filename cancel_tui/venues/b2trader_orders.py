@@ -81,12 +81,14 @@ def read_order(
     row: object, venue: VenueName, account: AccountId, family: Family = Family.ORDER
 ) -> Order | None:
     """One order object; None where it is none, or has no id. Any other oddity leaves a field unknown."""
+    if not isinstance(row, dict) or family is Family.STOP:
+        return _read_order(row, venue, account, family)
     try:
-        order_id, ordered, rests, asked, paid, created, updated = _values(row)  # type: ignore[arg-type]
+        order_id, ordered, rests, asked, paid, created, updated = _values(row)
         words = _WORDS.known[_WORDS.of(row)]
     except (KeyError, TypeError):
         return _read_order(row, venue, account, family)
-    if type(order_id) is not str or not order_id or family is Family.STOP or not isinstance(row, dict):
+    if type(order_id) is not str or not order_id:
         return _read_order(row, venue, account, family)
     symbol, shown, side, kind, force, status, word, source = words
     quantity, remaining = amount(ordered), amount(rests)

@@ -62,7 +62,7 @@ from cancel_tui.venues.coinswitch_rows import (
     unless_zero,
 )
 from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, lookback, newest
-from cancel_tui.venues.decode import Unreadable, Words, epoch, flag, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, epoch, flag, number, own, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome
 
 EXCHANGE = "EXCHANGE_2"
@@ -353,7 +353,7 @@ def _read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     quantity, filled = number(row, "quantity"), number(row, "exec_quantity")
     order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
-        client_order_id=wrapped(row, "client_order_id"),
+        client_order_id=own(row, "client_order_id"),
         symbol=wrapped(row, "symbol"),
         exchange=wrapped(row, "exchange"),
         side=side_of(row),

@@ -28,7 +28,7 @@ from cancel_tui.orders import (
 )
 from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
-from cancel_tui.venues.decode import Unreadable, Words, epoch, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
 
 MOST_PAGES = 200
@@ -290,7 +290,7 @@ def _read_spot_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
     quantity, filled = number(row, "orig_qty"), number(row, "executed_qty")
     order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
-        client_order_id=wrapped(row, "client_order_id"),
+        client_order_id=own(row, "client_order_id"),
         symbol=wrapped(row, "symbol"),
         exchange=wrapped(row, "exchange"),
         side=side_of(row),

@@ -80,6 +80,12 @@ def wrapped(row: Mapping[str, Any], *names: str) -> VenueText | None:
     return None if value is None else shared(value)
 
 
+def own(row: Mapping[str, Any], name: str) -> VenueText | None:
+    """A text that no other row repeats, such as an id, wrapped: it takes no place among the shared ones."""
+    value = text(row, name)
+    return None if value is None else VenueText(value)
+
+
 def shared(value: str) -> VenueText:
     """A text, wrapped; the words that nearly every row repeats are wrapped once."""
     return _shared(value) if len(value) <= _WORD else VenueText(value)

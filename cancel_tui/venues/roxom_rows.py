@@ -85,7 +85,7 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
     return Order(
         key=order_key(venue, order_id),
         account=AccountId(account) if account else None,
-        client_order_id=None if client is None else decode.wrapped(row, "clientOrderId"),
+        client_order_id=None if client is None else decode.own(row, "clientOrderId"),
         symbol=symbol,
         side=side,
         type=kind,
@@ -118,7 +118,7 @@ def _order_of(venue: VenueName, row: Any) -> Order | None:
     order = Order(
         key=OrderKey(venue, None, Family.ORDER, OrderId(order_id)),
         account=AccountId(account) if account else None,
-        client_order_id=decode.wrapped(row, "clientOrderId"),
+        client_order_id=decode.own(row, "clientOrderId"),
         symbol=decode.wrapped(row, "symbol"),
         side=_SIDES.get(bare(decode.text(row, "side"))),
         type=_TYPES.get(bare(decode.text(row, "type", "orderType")), OrderType.UNKNOWN),

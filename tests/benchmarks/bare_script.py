@@ -15,6 +15,7 @@ import sys
 import time
 import tomllib
 import urllib.parse
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import httpx
@@ -37,7 +38,7 @@ def secrets_of(name: str) -> dict[str, str]:
     return found
 
 
-class Venue:
+class Venue(ABC):
     """One venue of the configuration."""
 
     def __init__(self, name: str, table: dict[str, str], http: httpx.AsyncClient) -> None:
@@ -48,15 +49,17 @@ class Venue:
     def signing(self) -> object:
         return None
 
+    @abstractmethod
     async def send(self, method: str, path: str, body: object = None) -> httpx.Response:
         """One signed request."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def orders(self) -> list[dict[str, object]]:
-        raise NotImplementedError
+        """What is open."""
 
+    @abstractmethod
     async def cancel(self, order: dict[str, object]) -> None:
-        raise NotImplementedError
+        """Cancel one."""
 
 
 class CoinSwitch(Venue):
