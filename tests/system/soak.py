@@ -41,8 +41,6 @@ CALM = 60.0
 """Seconds after the burst until what is kept for half a minute is forgotten."""
 SAMPLE = 5.0
 """Seconds between two looks at what is held."""
-ALLOWED = 16.0
-"""Bytes per event by which what is held may seem to grow; the smallest object of Python takes as many."""
 NOISE = 256 * 1024
 """Bytes that two medians of the same may differ by: lists come and go while they are read."""
 
@@ -64,8 +62,8 @@ class Series:
     @property
     def flat(self) -> bool:
         """Whether what is held does not grow with the events."""
-        grown, events = self.growth()
-        return grown <= max(NOISE, ALLOWED * events)
+        grown, _ = self.growth()
+        return grown <= NOISE
 
 
 class Market:

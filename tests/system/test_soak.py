@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.system.soak import ALLOWED, CALM, NOISE, Series, soaking
+from tests.system.soak import CALM, NOISE, Series, soaking
 
 SECONDS = float(os.environ.get("CANCEL_TUI_SOAK_SECONDS", "600"))
 """How long the long soak lasts once everything is full, in real seconds."""
@@ -32,10 +32,10 @@ def test_what_comes_and_goes_is_flat() -> None:
     assert series(each=0.0, noise=2.0 * NOISE).flat
     assert series(each=0.0, wave=4.0 * NOISE, noise=NOISE).flat
     assert series(each=-100.0).flat, "less than before is no leak"
-    assert Series([(0, 10_000_000), (50, 10_000_000 + NOISE)]).flat, "too short a time to tell"
+    assert Series([(0, 10_000_000), (50, 10_000_000 + NOISE)]).flat, "no more than lists that are being read"
 
 
-@pytest.mark.parametrize("each", [1.5 * ALLOWED, 100.0, 5_000.0])
+@pytest.mark.parametrize("each", [10.0, 100.0, 5_000.0])
 def test_what_grows_with_every_event_is_not(each: float) -> None:
     assert not series(each=each).flat
     assert not series(each=each, wave=NOISE, noise=NOISE).flat
