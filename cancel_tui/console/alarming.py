@@ -105,6 +105,12 @@ class Alarming:
             if one.alarm.kind is Kind.LOST and not one.seen and one.alarm.venue is not None
         )
 
+    @property
+    def calling(self) -> bool:
+        """Whether an alarm that nobody has seen changes its look."""
+        standing = self.book.standing
+        return self.blinking and bool(standing) and not standing[0].seen
+
     def line(self, width: int, key: str | None) -> Text:
         """The alarm that matters most and how many more there are; empty without any.
 

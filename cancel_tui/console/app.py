@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Any
@@ -19,6 +20,7 @@ from cancel_tui.console.acting import ActingApp
 from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
+from cancel_tui.console.frames import FRAMES, QUIET, Frames
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.looks import LooksApp
@@ -39,8 +41,6 @@ from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import OrderKey
 from cancel_tui.redaction import place_of
 
-FRAMES = 20
-"""The most looks at the desk per second."""
 LIVELY = 5
 """Looks per second while nothing is new but times that are shown in tenths."""
 SHARE = 8
@@ -86,6 +86,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self.furnish(desk, door)
         self.enough = asyncio.Event()
         """Set when leaving must not wait any longer."""
+        self.frames = Frames(self._framed)
         self._news = News(desk, self.ledger)
         self._unended = Unended(desk)
         self.alarms = Alarming(
@@ -98,7 +99,6 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self._seen: tuple[int, int] = (-1, -1)
         self._begun = False
         self._rest_until = 0.0
-        self._framed: float | None = None
         self._lagged_at = -inf
         self._asked_to_leave = -inf
         self._main = MainScreen()
@@ -123,7 +123,6 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self.call_after_refresh(self._begin)
         # A terminal that takes nothing must not keep the venues from being asked.
         self.set_timer(FIRST_PAINT, self._begin)
-        self.set_interval(1 / FRAMES, self._frame)
         if not self.desk.settings.venues:
             self.enter("venues")
 
@@ -132,6 +131,8 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         if self._begun:
             return
         self._begun = True
+        self.desk.watchers.append(self.wake)
+        self.frames.begin()
         self.desk.watch()
         for slot in self.desk.slots.values():
             self.desk.spawn(self.open_venue(slot))
@@ -139,6 +140,9 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
 
     def on_unmount(self) -> None:
         """The log file takes its last lines; nobody waits for them here."""
+        self.frames.end()
+        with suppress(ValueError):
+            self.desk.watchers.remove(self.wake)
         self.book.file.close(0.0)
 
     async def _look_back(self) -> None:
@@ -162,28 +166,53 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         await self.desk.list_venue(slot, Urgency.POLL, deep=False)
         self.desk.listen(slot)
 
-    def _frame(self) -> None:
-        """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind."""
+    def wake(self) -> None:
+        """Something may be different: a frame soon."""
+        self.frames.wake()
+
+    def _framed(self) -> float:
+        try:
+            return self._frame()
+        except Exception as error:
+            # As the toolkit does it for its own timers.
+            self._handle_exception(error)
+            return inf
+
+    def _frame(self) -> float:
+        """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind.
+
+        The answer: seconds until the next one, if nothing happens.
+        """
         if self._exit or self._closing:
-            # On the way out the screens lose their parts before this timer ends.
-            return
+            # On the way out the screens lose their parts before the last frame.
+            return inf
         now = monotonic()
         output.never_wait(self)
         self._measure_lag(now)
         self.hush(now)
         # At rest the seconds of the clock and of ages are all that changes.
-        beat = int(now * LIVELY) if self._lively() else int(self.desk.clock.wall())
+        wall, lively = self.desk.clock.wall(), self._lively()
+        beat = int(now * LIVELY) if lively else int(wall)
+        pause = 1 / LIVELY if lively else 1 / QUIET - wall % (1 / QUIET)
         stamp = (self.desk.revision, beat)
-        if (stamp == self._seen and not self.untold) or now < self._rest_until or output.stalled(self):
-            return
+        if stamp == self._seen and not self.untold:
+            return pause
+        if now < self._rest_until:
+            return self._rest_until - now
+        if output.stalled(self):
+            return 1 / FRAMES
         self._seen, self.untold = stamp, False
         self.look()
         self._rest_until = monotonic() + SHARE * (monotonic() - now)
+        return pause
 
     def _lively(self) -> bool:
-        """Whether tenths of seconds may be shown: something is under way, or another screen is open."""
+        """Whether tenths of seconds may be shown: something is under way, or another screen is open.
+
+        An alarm that nobody has seen changes its look faster than once a second, too.
+        """
         running = any(kill.finished_wall is None for kill in self.desk.kills)
-        return running or self.screen is not self._main
+        return running or self.screen is not self._main or self.alarms.calling
 
     def look(self) -> None:
         """Take what is new at the desk and draw what differs."""
@@ -200,10 +229,8 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             screen.tick()
 
     def _measure_lag(self, now: float) -> None:
-        late = 0.0 if self._framed is None else now - self._framed - 1 / FRAMES
-        self._framed = now
-        if late > LAGGING:
-            self.lag, self._lagged_at = late, now
+        if self.frames.late > LAGGING:
+            self.lag, self._lagged_at = self.frames.late, now
         elif self.lag and now - self._lagged_at > NOTICE:
             self.lag = 0.0
 

@@ -132,8 +132,9 @@ class OrderGrid(CursorView):
 
     def set_placeholder(self, text: str) -> None:
         """Say what stands in the grid while it holds no row: that it loads, or that nothing is open."""
-        self._placeholder = text
-        self.repaint()
+        if text != self._placeholder:
+            self._placeholder = text
+            self.repaint()
 
     def unmark(self, keys: Iterable[OrderKey]) -> None:
         """Take the marks of these orders away."""

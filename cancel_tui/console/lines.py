@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -274,7 +275,15 @@ LOUD = "KILL"
 
 
 def hints(pairs: Iterable[tuple[str, str]], width: int) -> Text:
-    """Keys and labels; what does not fit is left out whole, but never the kill. A click finds its key."""
+    """Keys and labels; what does not fit is left out whole, but never the kill. A click finds its key.
+
+    Not to be changed: the same keys at the same width are the same text each time.
+    """
+    return _hints(tuple(pairs), width)
+
+
+@lru_cache(64)
+def _hints(pairs: tuple[tuple[str, str], ...], width: int) -> Text:
     pieces = [(_hint(key, label), label == LOUD) for key, label in pairs]
     room = width - sum(cell_len(piece.plain) + 2 for piece, loud in pieces if loud) + 2
     line = Text(no_wrap=True)
@@ -290,7 +299,9 @@ def hints(pairs: Iterable[tuple[str, str]], width: int) -> Text:
     return line
 
 
+@lru_cache(256)
 def _hint(key: str, label: str) -> Text:
+    """One key of a footer; not to be changed, it is the same text each time."""
     piece = Text.assemble((key, "bold"), " ", (label, "bold reverse" if label == LOUD else ""))
     piece.stylize(Style(meta={"hint": key}))
     return piece

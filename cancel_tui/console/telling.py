@@ -20,9 +20,22 @@ class TellingApp(App[int], inherit_bindings=False):
 
     notice = ""
     """One sentence for the banner; the last thing that was refused or went wrong."""
-    untold = True
-    """Whether something was said, or done, that no frame has shown yet."""
+    _untold = True
     _notice_until = 0.0
+
+    def wake(self) -> None:
+        """Let a frame come soon."""
+
+    @property
+    def untold(self) -> bool:
+        """Whether something was said, or done, that no frame has shown yet; that it was wakes the frames."""
+        return self._untold
+
+    @untold.setter
+    def untold(self, untold: bool) -> None:
+        self._untold = untold
+        if untold:
+            self.wake()
 
     def keep_log(self, desk: Desk) -> None:
         """Begin the log, in memory and, where the desk has a folder, in a file."""

@@ -23,7 +23,9 @@ from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describ
 GRACE = 3.4
 """Seconds past its rhythm after which a stream that says nothing is no longer believed to be alive."""
 LOOK_AGAIN = 0.5
-"""Seconds between two looks whether a stream has been silent for too long."""
+"""Seconds between two looks whether a stream has been silent for too long, while its rhythm may shorten."""
+QUICK = 2.0
+"""A rhythm of so many seconds gets no shorter that would matter."""
 DEBOUNCE = 0.3
 """Seconds between two looks that messages lead to, at least."""
 SHARE, LONGEST = 4.0, 3.0
@@ -127,12 +129,14 @@ class Keeper:
         listening = asyncio.create_task(self._venue.listen(self._port(), self._tell))
         try:
             while True:
-                left = self._feed.heard_at + self._venue.rhythm + GRACE - self._clock.monotonic()
+                rhythm = self._venue.rhythm
+                left = self._feed.heard_at + rhythm + GRACE - self._clock.monotonic()
                 if left <= 0:
                     self._enter(FeedState.SILENT)
-                    return Unanswered(f"nothing heard for {self._venue.rhythm + GRACE:.0f} s")
-                # Not in one go: the rhythm becomes shorter once the first ping is answered.
-                alarm = asyncio.create_task(self._clock.sleep(min(left, LOOK_AGAIN)))
+                    return Unanswered(f"nothing heard for {rhythm + GRACE:.0f} s")
+                # Not in one go before the first ping is answered: the rhythm becomes shorter then.
+                pause = left if rhythm <= QUICK else min(left, LOOK_AGAIN)
+                alarm = asyncio.create_task(self._clock.sleep(pause))
                 await asyncio.wait({listening, alarm}, return_when=asyncio.FIRST_COMPLETED)
                 alarm.cancel()
                 if listening.done():

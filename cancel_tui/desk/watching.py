@@ -309,8 +309,9 @@ class Watching(ABC):
         """
         begun = self.clock.monotonic()
         slot.rhythm = wanted = self._rhythm(slot)
-        while (left := begun + wanted - self.clock.monotonic()) > 0:
-            await self.clock.sleep(min(left, NOTICE))
+        while (left := begun + wanted - (now := self.clock.monotonic())) > 0:
+            # All venues at the same moments: that wakes the process once and not once for each.
+            await self.clock.sleep(min(left, NOTICE - now % NOTICE))
             wanted = self._rhythm(slot)
             slot.rhythm = max(slot.rhythm, wanted)
 

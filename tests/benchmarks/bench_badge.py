@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from cancel_tui.console.app import FRAMES
+from cancel_tui.console.frames import FRAMES
 from cancel_tui.desk.feeds import DEBOUNCE, FeedState
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import OrderKey, VenueName

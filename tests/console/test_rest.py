@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
+from cancel_tui.console.app import LIVELY
+from cancel_tui.console.frames import FRAMES, QUIET
+from cancel_tui.console.lines import hints
+from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.widgets import Line
+from cancel_tui.desk.alarm_book import Standing
+from cancel_tui.desk.alarms import Alarm, Kind, Severity
 from tests.console.ground import Ground, ground
 
 
@@ -35,6 +43,73 @@ async def test_at_rest_the_desk_is_looked_at_once_a_second(
         assert looks(here, monkeypatch) >= 14, "what is armed counts its tenths of seconds down"
 
 
+async def test_at_rest_few_frames_are_due_and_more_while_something_runs_or_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ground(tmp_path) as here:
+        assert not here.app._lively()
+        with monkeypatch.context() as patched:
+            for part in (0.0, 0.1, 0.24):
+                patched.setattr(here.app.desk.clock, "wall", lambda part=part: 1_000.0 + part)
+                here.app._rest_until = 0.0
+                here.app._frame()
+                assert here.app._frame() == pytest.approx(1 / QUIET - part), "each second begins with one"
+        await here.arm()
+        assert here.app._lively()
+        assert here.app._frame() <= 1 / LIVELY
+        await here.press("escape")
+        assert not here.app._lively()
+        here.app.alarms.book._standing["x"] = Standing(
+            Alarm("x", Kind.LOST, Severity.GRAVE, 0.0, "lost"), 0.0
+        )
+        assert here.app._lively(), "an alarm that nobody has seen changes its look"
+        here.app.alarms.blinking = False
+        assert not here.app._lively()
+
+
+async def test_whatever_happens_brings_a_frame_at_once(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        frames, loop = here.app.frames, asyncio.get_running_loop()
+
+        def brought(happens: Callable[[], object]) -> bool:
+            """Whether a frame is due soon that would otherwise come late."""
+            if frames._handle is not None:
+                frames._handle.cancel()
+                frames._handle = None
+            happens()
+            handle: asyncio.TimerHandle | None = vars(frames)["_handle"]
+            return handle is not None and handle.when() <= loop.time() + 1 / FRAMES
+
+        assert not brought(lambda: None)
+        assert brought(here.desk.changed)
+        assert brought(lambda: here.app.say("a line"))
+        assert brought(lambda: here.app.tell("a notice"))
+        assert brought(lambda: DeskScreen.on_screen_resume(here.app._main)), (
+            "another screen has another rhythm"
+        )
+        frames.wake()
+
+
+async def test_the_desk_knows_that_somebody_looks_as_long_as_somebody_does(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        assert len(here.desk.watchers) == 1, "a venue with a scarce budget is asked more often then"
+    assert here.desk.watchers == []
+
+
+async def test_a_frame_that_fails_ends_the_console_discreetly(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise RuntimeError("on purpose")
+
+    async def failing() -> None:
+        async with ground(tmp_path) as here:
+            here.app.look = broken  # type: ignore[method-assign]
+            here.desk.changed()
+            await here.until(lambda: here.app._closing)
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await failing()
+
+
 async def test_a_text_of_the_same_size_lays_nothing_out_and_a_taller_one_does(tmp_path: Path) -> None:
     async with ground(tmp_path) as here:
 
@@ -49,3 +124,9 @@ async def test_a_text_of_the_same_size_lays_nothing_out_and_a_taller_one_does(tm
         assert not laid_out("chips", "three\nfour")
         assert laid_out("chips", "one\ntwo\nthree")
         assert laid_out("chips", "")
+
+
+def test_a_footer_is_made_once_for_its_keys_and_its_width() -> None:
+    keys = [("a", "One"), ("b", "Two")]
+    assert hints(keys, 80) is hints(list(keys), 80)
+    assert hints(keys, 80).plain != hints(keys, 7).plain

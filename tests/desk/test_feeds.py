@@ -290,6 +290,26 @@ async def test_a_rhythm_that_shows_itself_late_counts_from_then_on() -> None:
     await end(at)
 
 
+async def test_a_stream_that_beats_is_looked_after_no_more_often_than_it_could_fall_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = await floor()
+    at.venue.tells[0](Heard(ready=True))
+    await at.later(2.0, beats=True)
+    sleeps: list[float] = []
+    sleep = at.clock.sleep
+
+    async def counted(seconds: float) -> None:
+        sleeps.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(at.clock, "sleep", counted)
+    await at.later(60.0, beats=True)
+    assert len(sleeps) <= 60.0 / (GRACE + 1.0)
+    assert state(at) is FeedState.LIVE
+    await end(at)
+
+
 async def test_the_first_message_is_looked_after_at_once_and_many_more_lead_to_one_look() -> None:
     at = await floor()
     at.venue.tells[0](Heard(ready=True))

@@ -170,6 +170,26 @@ async def test_named_cancels_at_a_scarce_venue_are_watched_fast_and_leave_a_kill
         await at.until(lambda: slot.beat == 8.0, virtual=20.0)
 
 
+async def test_venues_at_rest_wake_the_process_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path, 0, only="cs-spot", alone=True) as at:
+        slot, clock, moments = at.desk.slots[SPOT], at.clock, list[float]()
+
+        async def sleep(seconds: float) -> None:
+            clock.advance(seconds)
+            moments.append(clock.monotonic())
+
+        monkeypatch.setattr(at.desk, "_rhythm", lambda slot: 6.5)
+        monkeypatch.setattr(clock, "sleep", sleep)
+        clock.advance(0.3)
+        begun = clock.monotonic()
+        await at.desk._rest(slot)
+        assert moments[-1] == pytest.approx(begun + 6.5)
+        assert all(at % NOTICE == pytest.approx(0.0) for at in moments[:-1])
+        assert len(moments) <= 6.5 / NOTICE + 2
+
+
 async def test_an_empty_scarce_venue_is_asked_slowly_and_stale_accordingly(tmp_path: Path) -> None:
     async with stage(tmp_path, 0, only="cs-fut", alone=True, extra="lookback_days = 7") as at:
         slot = at.desk.slots[FUTURES]

@@ -164,6 +164,10 @@ class DeskScreen(Screen[None]):
             return
         await super().on_event(event)
 
+    def on_screen_resume(self) -> None:
+        """Another screen in front may need frames at another rate."""
+        self.console_app.wake()
+
     def on_resize(self) -> None:
         """Draw for the new size at once."""
         if self.is_mounted:

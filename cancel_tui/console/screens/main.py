@@ -81,7 +81,7 @@ class MainScreen(DeskScreen):
 
     def tick(self) -> None:
         """Take what is new at the desk, then draw; nothing while the screen is going away."""
-        if not self.whole or not self.query("#grid"):
+        if not self.whole or not any(part.id == "grid" for part in self.children):
             return
         desk = self.console_app.desk
         now = desk.clock.monotonic()

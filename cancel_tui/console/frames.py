@@ -1,0 +1,76 @@
+"""When the console looks at its desk: soon after something happened, and a few times a second in any case.
+
+A timer that fires at the rate of the fastest repaint costs more at rest than everything that is painted then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from math import inf
+
+FRAMES = 20
+"""The most looks at the desk per second."""
+GATHER = 0.01
+"""Seconds from what happened to its frame: what comes with it is shown in the same one."""
+QUIET = 4
+"""Frames per second while nothing happens. They divide a second, so that each second begins with one."""
+
+
+class Frames:
+    """Calls for a frame when one is due.
+
+    `frame` tells how many seconds later the next one is due even if nothing happens; infinity for never.
+    """
+
+    def __init__(self, frame: Callable[[], float]) -> None:
+        self.late = 0.0
+        """Seconds by which the last frame came later than it was due."""
+        self.count = 0
+        """Frames so far."""
+        self._frame = frame
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: Context | None = None
+        self._handle: asyncio.TimerHandle | None = None
+        self._due = inf
+        self._last = -inf
+
+    def begin(self) -> None:
+        """Frames from now on, each in the context of this call."""
+        self._loop, self._context = asyncio.get_running_loop(), copy_context()
+        self.wake()
+
+    def end(self) -> None:
+        """No frame any more."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._loop = self._handle = None
+
+    def wake(self) -> None:
+        """Something happened: a frame as soon as the rate allows. Costs next to nothing, however often."""
+        if self._loop is not None:
+            self._plan(self._loop, max(self._loop.time() + GATHER, self._last + 1 / FRAMES))
+
+    def _plan(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        """A frame at that time, unless there will be one before."""
+        if self._handle is not None:
+            if self._due <= at:
+                return
+            self._handle.cancel()
+            self._handle = None
+        if at < inf:
+            self._due = at
+            self._handle = loop.call_at(at, self._run, context=self._context)
+
+    def _run(self) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        self._handle = None
+        self._last = loop.time()
+        self.late = self._last - self._due
+        self.count += 1
+        pause = self._frame()
+        if self._loop is loop:
+            self._plan(loop, self._last + pause)
