@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
+import msgspec
+
 from cancel_tui.cancels import Event
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.orders import OrderKey
@@ -49,8 +51,7 @@ class SendNative:
     symbol: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SendCancel:
+class SendCancel(msgspec.Struct, frozen=True, gc=False):
     """Cancel one order."""
 
     key: OrderKey

@@ -168,6 +168,7 @@ class Cancelling(KillState):
             return False
         self._pressed.add(key)
         track.next_try = now
+        self._surveyed = -inf
         return True
 
     def _single_due(self, track: Track, now: float) -> bool:

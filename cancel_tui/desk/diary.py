@@ -6,7 +6,8 @@ The journal keeps everything for good; this is the short story that a screen can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cancel_tui.orders import OrderKey
 
@@ -15,8 +16,7 @@ KEPT = 60
 _FIRST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One line of an order's story."""
 
     wall: float

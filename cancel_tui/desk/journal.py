@@ -29,6 +29,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import msgspec
+
 from cancel_tui import __version__
 from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
@@ -45,8 +47,7 @@ BACKLOG = 100_000
 """Records that wait for the disk, some of the largest kills; more are lost, and counted."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     kind: str
     wall: float
     facts: Mapping[str, Any]

@@ -15,6 +15,8 @@ from enum import IntEnum
 from math import inf
 from typing import Any
 
+import msgspec
+
 from cancel_tui.clock import Clock
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
@@ -342,8 +344,7 @@ class Lane:
             gate.pace.succeeded()
 
 
-@dataclass(slots=True)
-class LanePort:
+class LanePort(msgspec.Struct):
     """The `Port` that adapters see: one lane, one purpose."""
 
     lane: Lane
@@ -354,7 +355,7 @@ class LanePort:
     """Tells the monotonic time past which nothing of it leaves any more."""
     begun: float | None = None
     """Monotonic time at which the first metered request was let through; None before."""
-    numbers: list[int] = field(default_factory=list)
+    numbers: list[int] = msgspec.field(default_factory=list)
     """The numbers under which its requests stand in the journal."""
 
     def _begin(self, call: CallClass) -> None:

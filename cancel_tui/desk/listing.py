@@ -28,6 +28,9 @@ class Listing(Endings):
             return False
         if self.done(now) or self._unauthorised >= 3:
             return False
+        if self.informed and self._rushing(now):
+            # A fresh list has told which orders there are; reading another would only delay their cancels.
+            return False
         # Scarce lists are not spent while reading the ends can still tell more for less.
         return not (
             self.passes
@@ -123,6 +126,7 @@ class Listing(Endings):
         if failed is None and note:
             self.error = f"the list is incomplete: {note}"
         self._after_pass(begun, now, empty=empty, failed=failed, listed=bool(listed))
+        self._surveyed = -inf
         self._conclude(now, wall)
 
     def _take_orders(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 import zlib
 from collections import deque
-from dataclasses import dataclass
 from math import inf
+
+import msgspec
 
 from cancel_tui.settings import Budget
 
@@ -25,8 +26,7 @@ _SHORTEST_BACKOFF = 0.2
 _MOST_DOUBLINGS = 10
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(msgspec.Struct, eq=False, gc=False):
     """One unit that was taken; `settled` is the time of its answer, None while in flight."""
 
     taken: float

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from cancel_tui.cancels import Event, Stage
-from cancel_tui.desk.actions import Aim, sort_of
+from cancel_tui.desk.actions import RUSH, Aim, sort_of
 from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
@@ -35,6 +35,10 @@ FEW_TRACKS = 64
 """So many orders are looked at whenever anything happens."""
 SURVEY = 100e-6
 """Seconds between two looks at all orders of a venue, for each of them: many times what a look costs."""
+LONGEST_GAP = 0.25
+"""Seconds between two looks at the most."""
+SPARING = 8
+"""In the first rush: so many times that."""
 
 
 @dataclass(slots=True)
@@ -204,11 +208,14 @@ class KillState(ABC):
             return False
         return not scope.symbols or self.capabilities.cancel_all_symbol
 
-    @property
-    def _gap(self) -> float:
+    def _gap(self, now: float) -> float:
         """Seconds between two looks at all orders, so that looking costs a small part of the time."""
         count = len(self.tracks)
-        return 0.0 if count <= FEW_TRACKS else min(0.25, count * SURVEY)
+        if count <= FEW_TRACKS:
+            return 0.0
+        gap = min(LONGEST_GAP, count * SURVEY)
+        # In the first rush the last look has more to send than can leave: another one would add nothing.
+        return max(LONGEST_GAP, SPARING * gap) if self._queue and now - self.started < RUSH else gap
 
     def expired(self, now: float) -> bool:
         """Whether the deadline is past; a hold starts no new one until something appears."""

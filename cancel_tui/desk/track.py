@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from cancel_tui.cancels import Ending, Event, Stage, step
 from cancel_tui.desk.impasse import Blocked
@@ -17,8 +18,7 @@ _ENDINGS = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class Track:
+class Track(msgspec.Struct, eq=False, gc=False):
     """One order on its way out. Times named `_at` are monotonic seconds, `_wall` seconds since 1970."""
 
     key: OrderKey

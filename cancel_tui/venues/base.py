@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+import msgspec
+
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Order, OrderId, OrderKey, VenueName
 from cancel_tui.redaction import Secret
@@ -34,8 +36,7 @@ class CallClass(StrEnum):
     """Time, accounts, tokens, key checks: not metered by `limits`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One HTTP request, byte for byte as it will travel. What was signed is what is in here."""
 
     method: bytes
@@ -46,8 +47,7 @@ class Message:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """One HTTP answer, read to its end."""
 
     status: int
@@ -145,8 +145,7 @@ class PartList:
     """Why it is incomplete, in our words."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAck:
+class CancelAck(msgspec.Struct, frozen=True, gc=False):
     """A venue's readable answer to a single cancel."""
 
     order: Order | None = None

@@ -13,7 +13,8 @@ import re
 import select
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from cancel_tui.venues.answer import Answer, UnusableError
 from cancel_tui.venues.base import Message, Reply
@@ -30,8 +31,7 @@ _HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]+")
 _OWN_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
-@dataclass(slots=True)
-class Mark:
+class Mark(msgspec.Struct):
     """How far a request came; stays readable when its caller was cancelled."""
 
     sent: bool = False

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+import msgspec
+
 from cancel_tui.text import VenueText
 
 T = TypeVar("T")
@@ -88,8 +90,7 @@ class Refused:
     status: int = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
+class Answered(msgspec.Struct, Generic[T], frozen=True):
     """A readable answer."""
 
     value: T

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from cancel_tui.desk.engine import Aim, Engine, ReadOrder, SendCancel
+from cancel_tui.desk.actions import RUSH
+from cancel_tui.desk.engine import Aim, Engine, ListOrders, ReadOrder, SendCancel
+from cancel_tui.desk.state import LONGEST_GAP
 from cancel_tui.desk.track import Track
-from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, Side, VenueName
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus, Side, VenueName, altered
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CancelAck, Capabilities, Part, PartList, Parts
 from cancel_tui.venues.outcome import Answered, Outcome, Unanswered
@@ -37,6 +41,7 @@ class Hurry:
         self.engine = Engine(VENUE, capabilities, Aim(scope, deadline=600.0), 0.0)
         self.looks = 0
         self.sent: list[OrderKey] = []
+        self.flying: list[OrderKey] = []
         self.now = 0.0
         real = Engine._single_due
 
@@ -52,7 +57,7 @@ class Hurry:
 
     def until_sent(self, count: int, limit: int) -> None:
         """One answer at a time, each a moment after the one before."""
-        flying: list[OrderKey] = []
+        flying = self.flying
         for _ in range(limit):
             new = [one.key for one in self.engine.next(self.now) if isinstance(one, SendCancel)]
             self.sent += new
@@ -71,14 +76,18 @@ class Hurry:
     refuse: OrderKey | None = None
 
 
-def test_the_looks_at_each_order_do_not_grow_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    cost = {}
-    for count in (250, 4_000):
-        hurry = Hurry(count, monkeypatch)
-        hurry.until_sent(count, 3 * count)
-        assert len(set(hurry.sent)) == len(hurry.sent) == count
-        cost[count] = hurry.looks / count
-    assert cost[4_000] < 2.5 * cost[250]
+@pytest.mark.parametrize("count", [100, 250, 4_000])
+def test_the_looks_at_each_order_do_not_grow_with_their_number(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry = Hurry(count, monkeypatch)
+    rush = min(count, int(0.95 * RUSH / TURN))
+    hurry.until_sent(rush, 3 * count)
+    assert hurry.looks <= 2 * count, "one look at all, and one before each leaves"
+    hurry.until_sent(count, 3 * count)
+    assert len(set(hurry.sent)) == len(hurry.sent) == count
+    seconds = max(0.0, hurry.now - RUSH)
+    assert hurry.looks <= (2 + 2 + seconds / LONGEST_GAP) * count, "later a few times a second"
 
 
 def test_an_order_whose_answer_was_lost_is_soon_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +111,43 @@ def test_while_cancels_leave_at_full_speed_nothing_is_read_back(
     assert hurry.now > 0.5, "long enough for read-backs to be due"
     assert not hurry.engine._reads_flying
     assert not hurry.engine._closed_flying
+
+
+@pytest.mark.parametrize("informed", [True, False])
+def test_where_the_orders_are_known_no_list_delays_their_cancels(
+    informed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    again = Engine(VENUE, hurry.engine.capabilities, hurry.engine.aim, 0.0)
+    again.start_from((order, -1.0) for order in orders(1_000))
+    again.informed = informed
+    first = again.next(0.0)
+    assert sum(isinstance(one, SendCancel) for one in first) == again.capabilities.connections
+    assert (ListOrders() in first) is not informed
+    later = again.next(RUSH + 0.01)
+    assert ListOrders() in [*first, *later], "a venue that is slow to answer is listed all the same"
+
+
+def test_what_a_person_asks_for_in_a_rush_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    hurry.refuse = lost = orders(1)[0].key
+    hurry.until_sent(200, 1_000)
+    assert hurry.engine.retry(lost, hurry.now)
+    for key in hurry.flying[:3]:
+        hurry.engine.took_cancel(key, Answered(CancelAck()), hurry.now, WALL)
+    assert SendCancel(lost) in hurry.engine.next(hurry.now)
+
+
+def test_what_a_list_brings_in_a_rush_takes_its_place_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    hurry.until_sent(100, 500)
+    hurry.now += 0.01
+    urgent = altered(
+        orders(1)[0],
+        key=OrderKey(VENUE, None, Family.ORDER, OrderId("half")),
+        filled=Decimal(1),
+    )
+    found: Outcome[PartList] = Answered(PartList((urgent, *orders(1_000))))
+    hurry.engine.took_list(hurry.now, {"all": (hurry.now, found)}, None, hurry.now, WALL)
+    hurry.engine.took_cancel(hurry.flying[0], Answered(CancelAck()), hurry.now, WALL)
+    assert SendCancel(urgent.key) in hurry.engine.next(hurry.now)
