@@ -14,7 +14,7 @@ from cancel_tui.cli.unended import announce
 from cancel_tui.cli.waiting import waits_told
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
 from cancel_tui.scope import Scope

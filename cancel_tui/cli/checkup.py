@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import Slot
 from cancel_tui.redaction import redact

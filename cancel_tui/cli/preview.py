@@ -6,7 +6,7 @@ import asyncio
 
 from cancel_tui.cli import render
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.scope import Scope

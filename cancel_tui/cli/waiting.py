@@ -8,7 +8,7 @@ from math import isinf
 
 from cancel_tui.cli import render
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Wait
+from cancel_tui.desk.gate import Wait
 from cancel_tui.orders import VenueName
 from cancel_tui.venues.base import CallClass
 

@@ -35,7 +35,7 @@ from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.telling import NOTICE
 from cancel_tui.console.unended import Unended
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import OrderKey

@@ -16,7 +16,7 @@ from cancel_tui.console.app import CancelApp
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.theme import NAME
 from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import LockedError, VenueState
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.redaction import Secret

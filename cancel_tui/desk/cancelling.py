@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from math import inf
 
 from cancel_tui.cancels import Event, Stage
@@ -13,6 +14,7 @@ from cancel_tui.desk.actions import (
     NATIVE_TRIES,
     NATIVE_WAIT,
     READ_AFTER,
+    RUSH,
     STUCK,
     Action,
     SendCancel,
@@ -152,6 +154,16 @@ class Cancelling(KillState):
             self._pressed.discard(track.key)
             actions.append(SendCancel(track.key))
         return actions
+
+    def coming(self, count: int, now: float) -> list[OrderKey]:
+        """Orders whose cancels leave next, the most urgent first, while cancels leave as fast as they can."""
+        return list(islice(self._queue, count)) if self._rushing(now) else []
+
+    def _rushing(self, now: float) -> bool:
+        """Whether cancels leave as fast as they can: for a short while nothing is read beside them."""
+        if not self._queue or now - self.started > RUSH:
+            return False
+        return self.ready(CallClass.CANCEL, now) <= now
 
     def retry(self, key: OrderKey, now: float) -> bool:
         """Ask again at once, because a person wants it; whether one more cancel is going to leave.

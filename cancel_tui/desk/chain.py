@@ -74,7 +74,22 @@ def _records(path: Path) -> Iterator[Entry]:
 def read_file(name: str, lines: Iterable[bytes]) -> Iterator[Entry]:
     """The readable records among some lines of a file, in the order in which things happened."""
     for record in _as_it_happened(_parsed(lines)):
-        yield name, record
+        for one in _each(record):
+            yield name, one
+
+
+def _each(record: Record) -> Iterator[Record]:
+    """Cancels that were written down together, as if each had been written by itself."""
+    if record.get("kind") != "requests":
+        yield record
+        return
+    common = {name: value for name, value in record.items() if name != "cancels"} | {"kind": "request"}
+    cancels = record.get("cancels")
+    for one in cancels if isinstance(cancels, list) else ():
+        if isinstance(one, list) and len(one) == 3:
+            number, order, account = one
+            place = {} if account is None else {"account": account}
+            yield {**common, "no": number, "order": order, **place, "ahead": True}
 
 
 def _as_it_happened(records: Iterable[Record]) -> Iterator[Record]:

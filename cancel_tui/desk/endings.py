@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from cancel_tui.cancels import Stage
-from cancel_tui.desk.actions import CLOSED_MISSES, READERS, RUSH, Action, ReadClosed, ReadOrder, pause
+from cancel_tui.desk.actions import CLOSED_MISSES, READERS, Action, ReadClosed, ReadOrder, pause
 from cancel_tui.desk.cancelling import Cancelling
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.desk.track import Track
@@ -67,12 +67,6 @@ class Endings(Cancelling):
             self._read_times.append(now)
             actions.append(ReadOrder(track.key))
         return actions
-
-    def _rushing(self, now: float) -> bool:
-        """Whether cancels leave as fast as they can: for a short while nothing is read back beside them."""
-        if not self._queue or now - self.started > RUSH:
-            return False
-        return self.ready(CallClass.CANCEL, now) <= now
 
     def _status_left(self, now: float) -> float:
         """How many more orders could be read one by one without waiting for the venue's budget."""

@@ -25,6 +25,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -169,8 +170,20 @@ class Journal:
 
         With `ahead` it may stand in front of records that were noted before and that nobody waits for.
         """
+        done = self.hand(kind, sync=sync, ahead=ahead, **facts)
+        if done is not None:
+            await done
+
+    def hand(
+        self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any
+    ) -> asyncio.Future[bool] | None:
+        """The same without waiting: the future ends when it is written, or after 50 ms.
+
+        It tells whether it was written in time; None where nothing is written at all. Whoever waits for one
+        that others wait for too has to shield it.
+        """
         if self._folder is None:
-            return
+            return None
         loop = asyncio.get_running_loop()
         if ahead:
             self._asked = loop.time()
@@ -179,8 +192,12 @@ class Journal:
         if not self._urgent:
             loop.call_soon(self._send, loop)
         done: asyncio.Future[bool] = loop.create_future()
+        done.add_done_callback(partial(self._in_time, kind))
         self._urgent.append(_Entry(kind, self._clock.wall(), facts, next(self._made), sync, done))
-        if not await done:
+        return done
+
+    def _in_time(self, kind: str, done: asyncio.Future[bool]) -> None:
+        if not done.cancelled() and not done.result():
             self._late = True
             self.note("journal_gap", of=kind, waited_ms=int(LONGEST_WAIT * 1000))
 

@@ -7,20 +7,19 @@ lane cancels have connections that no read can take, and polls may not spend the
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
-from math import inf
 from typing import Any
 
 import msgspec
 
 from cancel_tui.clock import Clock
+from cancel_tui.desk.gate import Gate, TooLateError, Urgency, Wait, forever
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
 from cancel_tui.desk.sends import SendMemory
+from cancel_tui.orders import OrderKey, iso
 from cancel_tui.venues.adapter import retry_after
 from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
 from cancel_tui.venues.outcome import NotSent
@@ -30,15 +29,6 @@ _READ_SLOTS = 4
 _WARM = 4
 """Connections for cancels that are opened ahead in any case."""
 _CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
-
-
-class Urgency(IntEnum):
-    """Who goes first where several wait for the same budget."""
-
-    KILL = 0
-    POLL = 1
-    SCAN = 2
-    """Old windows of a list, which nobody waits for."""
 
 
 @dataclass(slots=True)
@@ -55,109 +45,12 @@ class Tally:
         return self.requests.get(call, 0)
 
 
-def forever() -> float:
-    """The deadline of what has none."""
-    return inf
+class Written(msgspec.Struct, frozen=True):
+    """A request that was written down before its turn came."""
 
-
-class TooLateError(Exception):
-    """The time by which a request had to leave passed while it waited for its turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A class of requests of which the next one may not leave yet. Times are seconds."""
-
-    call: CallClass
-    since: float
-    """How long the next one has been waiting."""
-    left: float
-    """How long it still has to; infinity until an answer comes."""
-    told: bool
-    """Whether the venue has asked for it; else its documented budget is used up."""
-
-
-class _Gate:
-    """Lets waiters of one class through in the order of urgency, as the pace allows."""
-
-    def __init__(self, pace: Pace, clock: Clock, refresh: Callable[[], None]) -> None:
-        self.pace = pace
-        self._refresh = refresh
-        self._clock = clock
-        self.kept: int | None = None
-        """Units that polls must leave; None is half of them, which is what scans always leave."""
-        self._heap: list[tuple[int, int]] = []
-        self._order = itertools.count()
-        self._sleeping: set[asyncio.Future[None]] = set()
-        self._since = 0.0
-        """Since when whoever is first has been first."""
-
-    def wait(self, call: CallClass) -> Wait | None:
-        """What whoever is first waits for; None where nobody waits."""
-        if not self._heap:
-            return None
-        now = self._clock.monotonic()
-        ready = self.pace.earliest(now, self._reserve(Urgency(self._heap[0][0])))
-        return Wait(call, now - self._since, max(0.0, ready - now), self.pace.told_to_wait(now))
-
-    async def admit(self, urgency: Urgency, until: Callable[[], float] = forever) -> Ticket:
-        """Wait until one request may leave, and count it; raises `TooLateError` past `until()`."""
-        if self.pace.budget is None and not self._heap:
-            # Nobody waits and nothing is counted: nothing to put in order.
-            now = self._clock.monotonic()
-            if now < until() and self.pace.earliest(now) <= now:
-                return self.pace.take(now)
-        me = (int(urgency), next(self._order))
-        if not self._heap:
-            self._since = self._clock.monotonic()
-        heapq.heappush(self._heap, me)
-        try:
-            while True:
-                budget = self.pace.budget
-                reserve = self._reserve(urgency)
-                now = self._clock.monotonic()
-                if now >= until():
-                    raise TooLateError
-                when = self.pace.earliest(now, reserve) if self._heap[0] == me else inf
-                if when <= now and budget is not None:
-                    # Others may have sent while this one waited.
-                    self._refresh()
-                    when = self.pace.earliest(now, reserve)
-                if when <= now:
-                    return self.pace.take(now)
-                await self._wait(min(when, until()) - now)
-        finally:
-            if self._heap[0] == me:
-                self._since = self._clock.monotonic()
-            self._heap.remove(me)
-            heapq.heapify(self._heap)
-            self.wake()
-
-    def _reserve(self, urgency: Urgency) -> int:
-        """Units that a request of this urgency must leave to more urgent ones."""
-        if urgency is Urgency.KILL or self.pace.budget is None:
-            return 0
-        kept = self.kept if urgency is Urgency.POLL else None
-        return self.pace.budget.count // 2 if kept is None else kept
-
-    def wake(self) -> None:
-        """Let every waiter look again."""
-        for sleeper in list(self._sleeping):
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def _wait(self, seconds: float) -> None:
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleeping.add(sleeper)
-        alarm = asyncio.create_task(self._clock.sleep(seconds)) if seconds != inf else None
-        try:
-            await asyncio.wait(
-                {sleeper} if alarm is None else {sleeper, alarm}, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            self._sleeping.discard(sleeper)
-            if alarm is not None:
-                alarm.cancel()
+    number: int
+    done: asyncio.Future[bool] | None
+    """Ends when the record is written; None where no record is kept."""
 
 
 class Lane:
@@ -182,8 +75,8 @@ class Lane:
         self._cancels = Wire(origin, capabilities.connections, connect_seconds=connect, slot_seconds=30.0)
         self._reads = Wire(origin, _READ_SLOTS, connect_seconds=connect, slot_seconds=60.0)
         self._polls = Wire(origin, 2, connect_seconds=connect, slot_seconds=60.0)
-        self._gates: dict[CallClass, _Gate] = {
-            call: _Gate(Pace(capabilities.budgets.get(call)), clock, self._count_others)
+        self._gates: dict[CallClass, Gate] = {
+            call: Gate(Pace(capabilities.budgets.get(call)), clock, self._count_others)
             for call in CallClass
             if call is not CallClass.OTHER
         }
@@ -269,6 +162,33 @@ class Lane:
             gate.pace.settle(ticket, self._clock.monotonic(), unused=unused)
             gate.wake()
 
+    def announce(self, keys: Sequence[OrderKey], facts: Mapping[str, Any]) -> dict[OrderKey, Written]:
+        """Write down together that these orders are going to be cancelled one by one, each under a number.
+
+        One record for many, before the first of them leaves, so that no cancel waits for its own.
+        """
+        numbers = [next(self._numbers) for _ in keys]
+        each = [[number, key.shown_id, key.account] for number, key in zip(numbers, keys, strict=True)]
+        done = self._journal.hand(
+            "requests", ahead=True, venue=self.name, call=CallClass.CANCEL.value, cancels=each, **facts
+        )
+        return {key: Written(number, done) for number, key in zip(numbers, keys, strict=True)}
+
+    def forgo(self, key: OrderKey, written: Written, facts: Mapping[str, Any], why: str) -> None:
+        """Write down that a request which was announced has not left and is not going to."""
+        named = {"order": key.shown_id} | ({} if key.account is None else {"account": key.account})
+        self._journal.note(
+            "answer",
+            venue=self.name,
+            call=CallClass.CANCEL.value,
+            no=written.number,
+            sent=False,
+            came="not_sent",
+            why=why,
+            **named,
+            **facts,
+        )
+
     async def carry(
         self,
         call: CallClass,
@@ -279,15 +199,27 @@ class Lane:
         begin: Callable[[CallClass], None],
         until: Callable[[], float] = forever,
         numbers: list[int] | None = None,
+        written: Written | None = None,
     ) -> Raw:
         """Admit, sign, write down, send, write down; the request's number is added to `numbers`."""
+        kept = urgency is Urgency.KILL or call in _CANCELS
+        number = next(self._numbers) if written is None else written.number
+        late: dict[str, Any] = {}
         try:
             ticket = await self.admit(call, urgency, until)
         except TooLateError:
-            return NotSent("the deadline passed while it waited for its budget", late=True)
-        mark = Mark(written=lambda: begin(call), wanted=lambda: self.now() < until())
+            too_late = NotSent("the deadline passed while it waited for its budget", late=True)
+            if written is not None:
+                self._answered(call, number, too_late, facts, late, sent=False)
+            return too_late
+
+        def leaves() -> None:
+            begin(call)
+            if written is not None:
+                late["left_at"] = iso(self._clock.wall())
+
+        mark = Mark(written=leaves, wanted=lambda: self.now() < until())
         raw: Raw = NotSent("the request could not be built")
-        number = next(self._numbers)
         if numbers is not None:
             numbers.append(number)
         try:
@@ -296,7 +228,11 @@ class Lane:
             except ValueError as why:
                 raw = NotSent(f"the request could not be built: {why}", hopeless=True)
                 return raw
-            if urgency is Urgency.KILL or call in _CANCELS:
+            if written is not None:
+                late["what"] = _what(message)
+                if written.done is not None and not written.done.done():
+                    await asyncio.shield(written.done)
+            elif kept:
                 what = _what(message)
                 await self._journal.record(
                     "request", ahead=True, venue=self.name, call=call.value, no=number, what=what, **facts
@@ -306,16 +242,23 @@ class Lane:
         finally:
             self.settle(call, ticket, unused=not mark.sent)
             self._learn(call, raw, tally, sent=mark.sent)
-            if urgency is Urgency.KILL or call in _CANCELS:
-                self._journal.note(
-                    "answer",
-                    venue=self.name,
-                    call=call.value,
-                    no=number,
-                    sent=mark.sent,
-                    **_came(raw),
-                    **facts,
-                )
+            if kept:
+                self._answered(call, number, raw, facts, late, sent=mark.sent)
+
+    def _answered(
+        self,
+        call: CallClass,
+        number: int,
+        raw: Raw,
+        facts: Mapping[str, Any],
+        late: Mapping[str, Any],
+        *,
+        sent: bool,
+    ) -> None:
+        """Write down what came back; `late` is what a record made before its turn could not say."""
+        self._journal.note(
+            "answer", venue=self.name, call=call.value, no=number, sent=sent, **_came(raw), **late, **facts
+        )
 
     async def count(
         self, call: CallClass, urgency: Urgency, tally: Tally, facts: Mapping[str, Any]
@@ -357,6 +300,8 @@ class LanePort(msgspec.Struct):
     """Monotonic time at which the first metered request was let through; None before."""
     numbers: list[int] = msgspec.field(default_factory=list)
     """The numbers under which its requests stand in the journal."""
+    written: Written | None = None
+    """The record of its first request, where that was made before its turn came."""
 
     def _begin(self, call: CallClass) -> None:
         if self.begun is None and call is not CallClass.OTHER:
@@ -364,8 +309,9 @@ class LanePort(msgspec.Struct):
 
     async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
         """Send one request as the lane's turn comes."""
+        written, self.written = self.written, None
         return await self.lane.carry(
-            call, self.urgency, build, self.tally, self.facts, self._begin, self.until, self.numbers
+            call, self.urgency, build, self.tally, self.facts, self._begin, self.until, self.numbers, written
         )
 
     async def admit(self, call: CallClass) -> None:

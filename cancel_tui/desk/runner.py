@@ -7,15 +7,16 @@ writes down what was learnt. A runner belongs to the desk: closing a screen neve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from math import inf
 from typing import Any
 
 from cancel_tui.clock import Clock
 from cancel_tui.desk.actions import Action, ListOrders, ReadClosed, ReadOrder, SendCancel, SendNative
 from cancel_tui.desk.engine import Engine
+from cancel_tui.desk.gate import Urgency, forever
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, LanePort, Tally, Urgency, forever
+from cancel_tui.desk.lane import Lane, LanePort, Tally, Written
 from cancel_tui.desk.trail import Trail
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
@@ -29,6 +30,8 @@ _TICK = 0.5
 _LOOK = 0.05
 """Seconds between two looks whether a list has come."""
 _MAX_CLOSED_PAGES = 60
+AHEAD = 64
+"""Cancels of the first rush that are written down together, before the first of them leaves."""
 _LONGEST = 13.0
 """Seconds past the deadline after which nothing but a cancel in flight is waited for."""
 
@@ -73,6 +76,8 @@ class VenueRun:
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = inf
         self._flying = flying
+        self._written: dict[OrderKey, Written] = {}
+        """Cancels that are written down and have not begun to leave."""
         self.trail = Trail(journal, clock, kill_id, engine)
         engine.closed_planner = venue.closed_plan
         engine.elsewhere = flying.__contains__
@@ -91,6 +96,7 @@ class VenueRun:
             raise
         finally:
             self._quiet()
+            self._forgo()
         self.trail.scan()
         self.trail.describe()
         self.over = True
@@ -99,7 +105,9 @@ class VenueRun:
     async def _drive(self) -> None:
         while True:
             now = self._clock.monotonic()
-            for action in self.engine.next(now):
+            actions = self.engine.next(now)
+            self._announce(actions, now)
+            for action in actions:
                 if isinstance(action, SendCancel):
                     self._flying.add(action.key)
                     self.trail.left(action.key)
@@ -110,6 +118,23 @@ class VenueRun:
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
+
+    def _announce(self, actions: Sequence[Action], now: float) -> None:
+        """Write down the cancels that leave next, many at a time, while they leave as fast as they can."""
+        new = [one.key for one in actions if isinstance(one, SendCancel) and one.key not in self._written]
+        if not new and len(self._written) > AHEAD // 2:
+            return
+        room = self.lane.pace(CallClass.CANCEL).left(now) - len(new) - len(self._written)
+        coming = self.engine.coming(AHEAD, now) if room >= AHEAD else []
+        new += [key for key in coming if key not in self._written]
+        if coming and new:
+            self._written |= self.lane.announce(new, {"kill": self._kill_id})
+
+    def _forgo(self) -> None:
+        """What was announced and is not going to leave is none of the cancels in flight."""
+        for key, written in self._written.items():
+            self.lane.forgo(key, written, {"kill": self._kill_id}, "it was over before its turn came")
+        self._written.clear()
 
     def hear(self, order: Order) -> None:
         """A push stream says something of an order: look at once."""
@@ -249,6 +274,7 @@ class VenueRun:
                 self.beside(look_back(self))
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
+            port.written = self._written.pop(action.key, None)
             try:
                 single = await self._safe(self.venue.cancel(action.key, port))
             except asyncio.CancelledError:

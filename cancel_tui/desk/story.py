@@ -15,6 +15,7 @@ from cancel_tui.desk.chain import Entry, Record
 SURROUNDING = ("fault", "journal_gap", "venue_locked")
 """Kinds that name no kill, yet belong to its story when they lie in the midst of it."""
 _DESCRIPTION = ("symbol", "exchange", "side", "type", "price", "quantity", "created_at")
+_EXCHANGE = ("call", "no", "ahead", "left_at", "what", "came", "status", "why", "symbol")
 _TOLD = ("symbol", "exchange", "side")
 """What the answers tell of an order beside its state."""
 SETTLED = ("ended", "gone")
@@ -40,6 +41,8 @@ class OrderStory:
     newcomer: bool = False
     settled_at: str | None = None
     requested_at: str | None = None
+    planned: bool = False
+    """Whether `requested_at` is when its cancel was announced: its answer tells when it left."""
     asked: bool = False
     """Whether it stands among the orders of the kill, or a cancel of it was written down."""
     acknowledged: bool = False
@@ -190,14 +193,20 @@ class _Teller:
         return story
 
     def _exchange(self, venue: str, record: Record) -> None:
-        event = _event(record, str(record["kind"]), ("call", "no", "what", "came", "status", "why", "symbol"))
+        event = _event(record, str(record["kind"]), _EXCHANGE)
         if "order" in record:
             story = self._story(venue, record.get("account"), record.get("order"))
             if story is not None:
                 story.events.append(event)
                 if record["kind"] == "request" and record.get("call") == "cancel":
                     story.asked = True
+                    story.planned = story.requested_at is None and record.get("ahead") is True
                     story.requested_at = story.requested_at or record.get("at")
+                elif story.planned:
+                    # When it was written down is not when it left.
+                    left = record.get("left_at")
+                    story.requested_at = left if isinstance(left, str) else None
+                    story.planned = False
         elif record.get("call") == "cancel_all":
             self._natives.setdefault(venue, []).append(event)
             for story in self.stories.values():

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from pathlib import Path
 
 from cancel_tui.clock import Clock
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import LockedError, Slot, VenueState
 from cancel_tui.desk.watching import Credentials, Watching
 from cancel_tui.orders import VenueName

@@ -11,8 +11,9 @@ from typing import Any
 
 from cancel_tui.clock import Clock
 from cancel_tui.desk.feeds import FeedState, Keeper
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, Tally, Urgency
+from cancel_tui.desk.lane import Lane, Tally
 from cancel_tui.desk.rhythm import Scene, reserve, rhythm, scan_gap, scarce
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import UNOPENED, LockedError, Slot, VenueState, state_of

@@ -22,8 +22,8 @@ from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.widgets import Line
 from cancel_tui.desk.desk import Desk
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import OrderKey
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import PracticeVenue

@@ -14,7 +14,7 @@ from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.main import MainScreen
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import Side, VenueName
 from cancel_tui.redaction import Secret

@@ -14,7 +14,7 @@ from cancel_tui.console.screens.venues import VenuesScreen
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.feeds import FeedState
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.report import kill_json, uncovered
 from cancel_tui.orders import VenueName
 from cancel_tui.scope import Scope, fold

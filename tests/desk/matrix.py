@@ -22,8 +22,8 @@ from itertools import cycle, product
 from pathlib import Path
 
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, Side, VenueName
 from cancel_tui.practice.b2trader import B2Trader
 from cancel_tui.practice.b2trader_switches import OWN

@@ -12,8 +12,8 @@ import pytest
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.chain import read_journal
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import REOPENINGS, Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import kill_json
 from cancel_tui.desk.story import order_stories
 from cancel_tui.orders import VenueName

@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 from cancel_tui.clock import ManualClock
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, Urgency
+from cancel_tui.desk.lane import Lane
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.orders import Side
 from cancel_tui.scope import Scope

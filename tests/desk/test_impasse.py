@@ -9,9 +9,9 @@ import pytest
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.actions import pause
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.impasse import ALARM_AFTER, Blocked, DeadEnd, blocked, dead_end, impasses, pending
 from cancel_tui.desk.kill import INCOMPLETE
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import kill_json
 from cancel_tui.orders import VenueName
 from cancel_tui.scope import Scope

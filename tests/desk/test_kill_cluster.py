@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import Side, VenueName
 from cancel_tui.practice.market import SimOrder
 from cancel_tui.practice.venue import PracticeVenue

@@ -7,7 +7,7 @@ from pathlib import Path
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.desk import FRESH
 from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.orders import OrderKey, Side, VenueName
 from cancel_tui.practice.market import State
 from cancel_tui.scope import Scope

@@ -9,8 +9,8 @@ import pytest
 
 from cancel_tui.cli.kill import report
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import UNTOLD, Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.report import kill_json
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.market import State

@@ -9,7 +9,7 @@ import pytest
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.desk.engine import Engine, SendCancel
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.orders import OrderKey, OrderStatus, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.text import VenueText

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import VenueName
 from cancel_tui.venues.base import CallClass

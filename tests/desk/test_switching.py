@@ -9,8 +9,8 @@ from typing import Any
 
 from cancel_tui.cli.session import practice_credentials
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import LockedError, Slot, VenueState
 from cancel_tui.orders import OrderStatus, VenueName, altered
 from cancel_tui.redaction import Secret

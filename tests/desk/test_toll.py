@@ -9,7 +9,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.console.board_lines import report as board_report
 from cancel_tui.console.board_lines import verdict as board_verdict
 from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.lane import Urgency
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.report import kill_json, verdict_line
 from cancel_tui.desk.toll import KEPT, fills, fills_words
 from cancel_tui.desk.track import Track

@@ -16,9 +16,9 @@ from cancel_tui.console.board_lines import venue_line
 from cancel_tui.console.lines import ALARM
 from cancel_tui.desk.actions import STUCK
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.desk.slot import STALE_AFTER, VenueState
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, Side, VenueName
 from cancel_tui.practice.http import Response

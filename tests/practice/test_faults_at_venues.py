@@ -10,8 +10,8 @@ import pytest
 
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lane import Urgency
 from cancel_tui.orders import VenueName
 from cancel_tui.practice.cluster import KINDS
 from cancel_tui.practice.market import State

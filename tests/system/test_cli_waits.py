@@ -12,7 +12,7 @@ from cancel_tui.cli.cancel import _cancel
 from cancel_tui.cli.kill import _kill
 from cancel_tui.cli.orders import _orders
 from cancel_tui.cli.waiting import words
-from cancel_tui.desk.lane import Urgency, Wait
+from cancel_tui.desk.gate import Urgency, Wait
 from cancel_tui.orders import Side, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
