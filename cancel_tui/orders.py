@@ -65,18 +65,17 @@ class OrderStatus(StrEnum):
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
-    @property
-    def terminal(self) -> bool:
-        """Whether no further fill is possible."""
-        return self in TERMINAL
-
-    @property
-    def live(self) -> bool:
-        """Whether the order may still trade."""
-        return self not in TERMINAL
+    terminal: bool
+    """Whether no further fill is possible."""
+    live: bool
+    """Whether the order may still trade."""
 
 
 TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+for _status in OrderStatus:
+    # Attributes of the members, not properties: they are asked for of every row of every list.
+    _status.terminal = _status in TERMINAL
+    _status.live = not _status.terminal
 
 
 class OrderKey(NamedTuple):

@@ -54,14 +54,21 @@ class Scope:
             return Match.NO
         if not self._limited:
             return Match.YES
-        answers = (
-            _within(self.accounts, order.account, "account" in lacks),
-            _within(self.symbols, order.symbol.raw if order.symbol else None, False),
-            _within(self.exchanges, order.exchange.raw if order.exchange else None, "exchange" in lacks),
-            _side(self.sides, order.side),
-            _age(self.older_than, order.created_at),
-            _expendable(self.keep_protective, order),
-        )
+        answers: list[Match] = []
+        # Only what is limited is looked at: this is asked of every order of every list.
+        if self.accounts:
+            answers.append(_within(self.accounts, order.account, "account" in lacks))
+        if self.symbols:
+            answers.append(_within(self.symbols, order.symbol.raw if order.symbol else None, False))
+        if self.exchanges:
+            exchange = order.exchange.raw if order.exchange else None
+            answers.append(_within(self.exchanges, exchange, "exchange" in lacks))
+        if self.sides:
+            answers.append(_side(self.sides, order.side))
+        if self.older_than is not None:
+            answers.append(_age(self.older_than, order.created_at))
+        if self.keep_protective:
+            answers.append(_expendable(order))
         if Match.NO in answers:
             return Match.NO
         return Match.UNREADABLE if Match.UNREADABLE in answers else Match.YES
@@ -102,32 +109,26 @@ class Scope:
 
 
 def _within(wanted: frozenset[str], value: str | None, absent: bool) -> Match:
-    if not wanted:
-        return Match.YES
     if value is None:
         return Match.NO if absent else Match.UNREADABLE
     return Match.YES if value.casefold() in wanted else Match.NO
 
 
 def _side(wanted: frozenset[Side], value: Side | None) -> Match:
-    if not wanted or len(wanted) == len(Side):
+    if len(wanted) == len(Side):
         return Match.YES
     if value is None:
         return Match.UNREADABLE
     return Match.YES if value in wanted else Match.NO
 
 
-def _age(before: float | None, created: float | None) -> Match:
-    if before is None:
-        return Match.YES
+def _age(before: float, created: float | None) -> Match:
     if created is None:
         return Match.UNREADABLE
     return Match.YES if created <= before else Match.NO
 
 
-def _expendable(keep_protective: bool, order: Order) -> Match:
-    if not keep_protective:
-        return Match.YES
+def _expendable(order: Order) -> Match:
     if order.type.protective or order.key.family is Family.STOP:
         return Match.NO
     return Match.UNREADABLE if order.type is OrderType.UNKNOWN else Match.YES

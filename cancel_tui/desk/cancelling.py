@@ -55,9 +55,10 @@ class Cancelling(KillState):
 
         Their cancels need not wait for the first list of the kill. They prove nothing.
         """
+        match, lacks, now = self.aim.scope.match, self.capabilities.lacks, self.started
         for order, begun in orders:
-            if order.status.live and self.aim.scope.match(order, self.capabilities.lacks) is Match.YES:
-                self._track(order.key, self.started).see(order, begun, self.started)
+            if order.status.live and match(order, lacks) is Match.YES:
+                self._track(order.key, now).see(order, begun, now)
 
     def learn_spelling(self, symbols: Iterable[str]) -> None:
         """Take the venue's exact spelling of symbols, from lists made before."""

@@ -234,7 +234,7 @@ class Trail:
 
 def _mark(track: Track) -> _Mark:
     filled = plain(track.filled)
-    return track.stage.value, track.outcome.value, filled, track.message, track.newcomer
+    return track.stage, track.outcome, filled, track.message, track.newcomer
 
 
 def _standing(mark: _Mark) -> dict[str, Any]:
