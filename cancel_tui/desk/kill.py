@@ -80,11 +80,15 @@ class Kill:
     _desk: tuple[Clock, Journal] | None = None
 
     async def run(self, clock: Clock, journal: Journal, describe_scope: dict[str, Any]) -> None:
-        """Run every venue to its end; the decision is on disk before the first request, or 50 ms pass."""
+        """Run every venue to its end; the decision is on disk before the first request, or 50 ms pass.
+
+        Nobody waits for it here: each request waits for its own record, and that is written behind this one.
+        A cancel of named orders, for which no word was typed, does not wait for the disk itself either.
+        """
         self._desk = clock, journal
-        await journal.record(
+        journal.hand(
             "kill_begin",
-            sync=True,
+            sync=not self.by_id,
             kill=self.kill_id,
             scope=describe_scope,
             reason=self.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from cancel_tui.desk.chain import read_file, read_journal
+from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import LanePort
@@ -116,3 +118,36 @@ def test_cancels_announced_together_read_like_cancels_announced_one_by_one() -> 
         common | {"no": 5, "order": "b", "account": "x"},
     ]
     assert in_flight(read_file("f", [line])) == ["v cancel a", "v cancel b"]
+
+
+@pytest.mark.parametrize("word", [True, False])
+async def test_nothing_leaves_before_the_decision_is_written(
+    word: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    seen: list[tuple[bool, bool]] = []
+    begin, real = LanePort._begin, os.fsync
+
+    def slowly(handle: int) -> None:
+        time.sleep(0.01)
+        real(handle)
+        synced.append(True)
+
+    def looking(port: LanePort, call: Any) -> None:
+        if port.urgency is Urgency.KILL:
+            seen.append(('"kind":"kill_begin"' in raw(tmp_path), bool(synced)))
+        begin(port, call)
+
+    monkeypatch.setattr(LanePort, "_begin", looking)
+    async with stage(tmp_path, 60, only="p99", alone=True) as at:
+        at.desk.watch()
+        await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+        await at.desk.journal.record("before", sync=True)
+        monkeypatch.setattr(os, "fsync", slowly)
+        orders = [order for slot in at.desk.slots.values() for order in slot.book.orders()][:1]
+        scope = Scope() if word else Scope(keys=frozenset({orders[0].key}), raw={})
+        kill = at.desk.plan_kill(scope, deadline=300.0, by_id=not word, known=orders)
+        await at.finish(at.desk.start(kill, scope_json(scope)))
+    assert seen
+    assert all(written for written, _ in seen)
+    assert seen[0][1] is word, "only a word that was typed is waited for until it is on the disk"
