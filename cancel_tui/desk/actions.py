@@ -75,6 +75,8 @@ class ReadClosed:
 
     touched: tuple[Touched, ...]
     plan: ClosedPlan
+    early: bool = False
+    """So soon after the cancels that they may not have ended yet: the first page tells whether to go on."""
 
 
 Action = SendNative | SendCancel | ListOrders | ReadOrder | ReadClosed

@@ -292,7 +292,8 @@ class Cancelling(KillState):
             tries = native.unsent or native.attempts
             native.next_try = now + jitter(pause(outcome, tries), self.venue, tries)
         self.learn_spelling(())
-        self._closed_at = max(self._closed_at, now + READ_AFTER)
+        # Where reads are scarce, a first page at once tells whether lists need not be spared any longer.
+        self._closed_at = max(self._closed_at, now + (0.0 if self._scarce else READ_AFTER))
         self._soon(now)
 
     def _silent(self, native: Native, outcome: Outcome[CancelAllAck], named: set[OrderId]) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from math import inf
 
 from cancel_tui.cancels import Stage
-from cancel_tui.desk.actions import CLOSED_MISSES, READERS, Action, ReadClosed, ReadOrder, pause
+from cancel_tui.desk.actions import (
+    CLOSED_MISSES,
+    READ_AFTER,
+    READERS,
+    Action,
+    ReadClosed,
+    ReadOrder,
+    pause,
+)
 from cancel_tui.desk.cancelling import Cancelling
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.desk.track import Track
@@ -81,7 +89,11 @@ class Endings(Cancelling):
             return []
         if self.aim.by_id:
             return [one for one in pending if one.key in self._in_doubt]
-        return [one for one in pending if self._closed_misses.get(one.key, 0) < CLOSED_MISSES]
+        return [
+            one
+            for one in pending
+            if self._closed_misses.get(one.key, 0) < CLOSED_MISSES and one.key not in self.singly
+        ]
 
     def _closed_waits(self, pending: Sequence[Track], now: float) -> bool:
         """Whether another look at the finished orders is planned, which is cheaper than reading each."""
@@ -106,13 +118,23 @@ class Endings(Cancelling):
             self._in_doubt.clear()
             return []
         self._closed_flying = True
-        return [ReadClosed(tuple(one for one in touched if one.key in found.covers), found)]
+        early = now < self.last_cancel + READ_AFTER
+        return [ReadClosed(tuple(one for one in touched if one.key in found.covers), found, early)]
+
+    def singles(self, now: float) -> float:
+        """How many orders may be read one by one rather than in pages, as the budget stands."""
+        return self._status_left(now) if self.capabilities.read_order else -inf
+
+    def spare_rows(self, now: float) -> float:
+        """How many finished orders the pages hold that the budget has at once, but for two of them."""
+        return (self.room(CallClass.CLOSED, now) - 2) * (self.capabilities.closed_page or 1)
 
     def took_read(
         self, key: OrderKey, outcome: Outcome[Order], begun: float, now: float, wall: float
     ) -> None:
         """What came of reading one order back."""
         self._reads_flying.discard(key)
+        self.singly.discard(key)
         self.changes.note(key)
         track = self.tracks[key]
         if self._final_begun is not None and begun >= self._final_begun:
@@ -125,8 +147,9 @@ class Endings(Cancelling):
             if track.ended_at is not None and begun < track.ended_at:
                 track.next_read = now
             elif order.status.terminal:
-                track.read_back = True
+                self._told(track, now)
                 track.end(order, now, wall)
+                self._all_ends_told(now)
             elif self._ambiguous(track, order, begun):
                 track.describe(order)
                 self._in_doubt.add(key)
@@ -199,23 +222,40 @@ class Endings(Cancelling):
             track = self.tracks.get(order.key)
             if track is not None and order.status.terminal and track.stage is not Stage.SENT:
                 self._observe(order)
-                track.read_back = True
+                self._told(track, now)
                 track.end(order, now, wall)
                 self.changes.note(order.key)
+        self._all_ends_told(now)
+
+    def _told(self, track: Track, now: float) -> None:
+        track.read_back = True
+        if not track.stage.settled:
+            self.told_at = now
+
+    def _all_ends_told(self, now: float) -> None:
+        """Where the last end has just been told, scarce lists need not be spared any longer."""
+        proven = self.proof.whole and self.proof.streak
+        if self._scarce and self.told_at == now and not proven and not self._ends_readable:
+            self._list_at = min(self._list_at, now)
 
     def took_closed(
         self,
         action: ReadClosed,
         outcome: Outcome[ClosedPage],
         found: Sequence[Order],
+        unread: Set[OrderKey],
         now: float,
         wall: float,
     ) -> None:
-        """What a look at the finished orders brought; `outcome` is the last page's."""
+        """What a look at the finished orders brought; `outcome` is the last page's, or what ended the look.
+
+        `unread` are those that it was not worth looking for any further: nothing is said of them.
+        """
         self._closed_flying = False
         self._note(outcome)
         ends = {order.key: order for order in found}
         missed = 0
+        paid = any(one.key in ends for one in action.touched)
         for touched in action.touched:
             track = self.tracks[touched.key]
             self.changes.note(touched.key)
@@ -228,6 +268,9 @@ class Endings(Cancelling):
             if order is not None and order.status.terminal:
                 track.read_back = True
                 track.end(order, now, wall)
+            elif touched.key in unread and isinstance(outcome, Answered):
+                if paid:
+                    self.singly.add(touched.key)
             elif not track.stage.settled:
                 missed += 1
                 self._closed_misses[touched.key] = self._closed_misses.get(touched.key, 0) + 1
@@ -238,6 +281,8 @@ class Endings(Cancelling):
             wait = pause(outcome, 2)
         elif missed:
             wait = 1.0 if self._scarce else 0.5
+        elif unread and not paid:
+            wait = READ_AFTER
         self._closed_at = now + wait
         self._conclude(now, wall)
 

@@ -25,7 +25,7 @@ from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
 from cancel_tui.venues.outcome import NotSent
 from cancel_tui.venues.wire import Mark, Origin, Wire
 
-_READ_SLOTS = 4
+_READ_SLOTS = 6
 _WARM = 4
 """Connections for cancels that are opened ahead in any case."""
 _CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)

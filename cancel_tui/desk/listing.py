@@ -14,7 +14,7 @@ from cancel_tui.desk.proof import PartReading
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.scope import Match
-from cancel_tui.venues.base import Part, PartList, Parts
+from cancel_tui.venues.base import CallClass, Part, PartList, Parts
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Throttled
 
 
@@ -31,16 +31,35 @@ class Listing(Endings):
         if self.informed and self._rushing(now):
             # A fresh list has told which orders there are; reading another would only delay their cancels.
             return False
-        # Scarce lists are not spent while reading the ends can still tell more for less.
-        return not (
-            self.passes
-            and self._scarce
-            and self._final_begun is None
-            and not self.cancelling
-            and self._ends_readable
-            and now - self._list_at < PATIENCE
-            and not any(track.sighted for track in self.tracks.values())
-        )
+        self.scouting = self._spares(now)
+        return not self.scouting or self._worth_a_look(now)
+
+    def _spares(self, now: float) -> bool:
+        """Whether scarce lists are not spent, because reading the ends can still tell more for less.
+
+        Not where the newest orders are gone from the list and an end was told: then the cancels have worked.
+        """
+        if not self._scarce or not self.passes or self._final_begun is not None or self.cancelling:
+            return False
+        worked = self.proof.next_pass(self.last_cancel) is not None and self.told_at > self.last_cancel
+        if worked or now - self._list_at >= PATIENCE:
+            return False
+        return self._ends_readable and not any(track.sighted for track in self.tracks.values())
+
+    def _worth_a_look(self, now: float) -> bool:
+        """Whether the newest orders may be looked at meanwhile, once after the last cancel.
+
+        What is not there any more need not be read a second time at the end. It costs a page or so, which the
+        budget must have beside those of a whole list, and of the last look at the newest orders.
+        """
+        if not self.parts or self.scouted >= self.last_cancel or self._more_to_send:
+            return False
+        wanted = len(self.proof.wanted(self.parts, self.last_cancel))
+        pages = 1 + self.shown // (self.capabilities.closed_page or 1)
+        if self.room(CallClass.LIST, now) < pages + wanted + 1:
+            return False
+        self.scouted = now
+        return True
 
     def heard(self, order: Order, now: float) -> None:
         """A push stream says something of this order. It proves nothing; it tells where to look at once."""
@@ -62,8 +81,8 @@ class Listing(Endings):
         if self._unauthorised:
             # One request tells whether the key is accepted again; many would only spend the budget.
             return wanted[:1]
-        if self._scarce and not self.passes and self.native_usable:
-            # Past windows that are read while the cancel-all is at work would all have to be read again.
+        if self.scouting or (self._scarce and not self.passes and self.native_usable):
+            # Past windows that are read while cancels are at work would all have to be read again.
             return tuple(part for part in wanted if not part.past)
         return wanted
 
@@ -125,6 +144,7 @@ class Listing(Endings):
         self._note(failed if failed is not None else Answered(None))
         if failed is None and note:
             self.error = f"the list is incomplete: {note}"
+        self.shown = len(listed)
         self._after_pass(begun, now, empty=empty, failed=failed, listed=bool(listed))
         self._surveyed = -inf
         self._conclude(now, wall)
@@ -261,8 +281,11 @@ class Listing(Endings):
             if self.proof.flat(self.last_cancel):
                 # The lists have proven their part; what follows is the watch for newcomers.
                 self._list_at = now + max(self.aim.list_interval, self.aim.settle)
-        elif begun < self.last_cancel and not self._scarce and not self._more_to_send:
+        elif begun < self.last_cancel and not self._more_to_send:
             # It was begun while cancels were on their way: what came of them is asked at once.
+            self._list_at = now
+        elif self.proof.streak:
+            # Nothing is left in what it read; the rest follows as soon as scarce lists need not be spared.
             self._list_at = now
         elif listed or self.tracks:
             self._empty_wait += 1

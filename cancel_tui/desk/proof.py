@@ -37,9 +37,11 @@ class Proof:
     """Past parts → when the last complete reading without an order in scope was begun."""
     streak: list[float] = field(default_factory=list)
     """When each of the consecutive complete empty passes was begun."""
-    spread: dict[float, float] = field(default_factory=dict)
-    """Such a pass → when the last of its parts was begun: what is missing from that part for less than
-    `settle` seconds must show in the next pass."""
+    starts: dict[float, dict[str, float]] = field(default_factory=dict)
+    """Such a pass → when each of its parts was begun: what is missing from a part for less than `settle`
+    seconds must show when that part is read again."""
+    whole: bool = False
+    """Whether after the newest pass no past part was left to read."""
 
     def remember(self, part_ids: Iterable[str]) -> None:
         """Past parts that this process has once read complete and empty of the scope."""
@@ -67,7 +69,10 @@ class Proof:
     def absorb(
         self, parts: Iterable[Part], begun: float, readings: Mapping[str, PartReading], last_cancel: float
     ) -> bool:
-        """Take one pass over `parts` (all that exist now). Returns whether it was complete and empty."""
+        """Take one pass over `parts` (all that exist now). Returns whether all is read, complete and empty.
+
+        A pass may leave past parts to a later one, for no order is born into them; the others it has to read.
+        """
         all_parts = tuple(parts)
         for part in all_parts:
             reading = readings.get(part.id)
@@ -82,31 +87,42 @@ class Proof:
         empty = begun > last_cancel and all(
             self._empty(part, readings.get(part.id), last_cancel) for part in all_parts
         )
+        self.whole = all(self.past_proven(part.id, last_cancel) for part in all_parts if part.past)
         if not empty:
             self.streak.clear()
         else:
             self.streak = [one for one in self.streak if one > last_cancel]
             self.streak.append(begun)
-            now_parts = {part.id for part in all_parts if not part.past}
-            latest = [reading.begun for name, reading in readings.items() if name in now_parts]
-            self.spread = {one: self.spread.get(one, one) for one in self.streak}
-            self.spread[begun] = max([begun, *latest])
-        return empty
+            self.starts = {one: self.starts.get(one, {}) for one in self.streak}
+            self.starts[begun] = {part.id: readings[part.id].begun for part in all_parts if not part.past}
+        return empty and self.whole
 
     def _empty(self, part: Part, reading: PartReading | None, last_cancel: float) -> bool:
         if part.past:
-            return self.past_proven(part.id, last_cancel)
+            return reading is None or self.past_proven(part.id, last_cancel)
         return reading is not None and reading.complete and not reading.scoped
 
     def flat(self, last_cancel: float) -> bool:
-        """Whether two passes of the streak are far enough apart and late enough."""
+        """Whether two passes of the streak are late enough, and far enough apart in every part."""
         late = [begun for begun in self.streak if begun > last_cancel]
-        return len(late) >= 2 and late[-1] - self._spread(late[0]) >= self.settle - 1e-6
+        if len(late) < 2 or not self.whole:
+            return False
+        again = self.starts.get(late[-1], {})
+        gaps = [late[-1] - late[0], *(begun - self._first(late, name) for name, begun in again.items())]
+        return min(gaps) >= self.settle - 1e-6
 
     def next_pass(self, last_cancel: float) -> float | None:
         """When the pass that could complete the proof may begin; None while no empty pass counts."""
         late = [begun for begun in self.streak if begun > last_cancel]
-        return self._spread(late[0]) + self.settle + _MARGIN if late else None
+        return late[0] + self.settle + _MARGIN if late else None
 
-    def _spread(self, begun: float) -> float:
-        return self.spread.get(begun, begun)
+    def due(self, part_id: str, begun: float, last_cancel: float) -> float:
+        """When a part is to be read in a pass begun at `begun`, so that the pass can complete the proof."""
+        late = [one for one in self.streak if one > last_cancel]
+        if not late or begun < late[0] + self.settle:
+            return begun
+        return max(begun, self._first(late, part_id) + self.settle + _MARGIN)
+
+    def _first(self, late: list[float], part_id: str) -> float:
+        """When a part was read first by these passes."""
+        return self.starts.get(late[0], {}).get(part_id, late[0])

@@ -17,6 +17,7 @@ from cancel_tui.desk.engine import Engine
 from cancel_tui.desk.gate import Urgency, forever
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, LanePort, Tally, Written
+from cancel_tui.desk.looking import Look
 from cancel_tui.desk.trail import Trail
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
@@ -29,7 +30,6 @@ _TICK = 0.5
 """The longest that a runner sleeps without looking again, in seconds of the desk's clock."""
 _LOOK = 0.05
 """Seconds between two looks whether a list has come."""
-_MAX_CLOSED_PAGES = 60
 AHEAD = 64
 """Cancels of the first rush that are written down together, before the first of them leaves."""
 _LONGEST = 13.0
@@ -82,6 +82,7 @@ class VenueRun:
         engine.closed_planner = venue.closed_plan
         engine.elsewhere = flying.__contains__
         engine.ready = lambda call, now: lane.pace(call).earliest(now)
+        engine.room = lambda call, now: lane.pace(call).left(now)
 
     async def run(self) -> None:
         """Drive the engine until it is done and everything that was started has come back."""
@@ -322,35 +323,34 @@ class VenueRun:
         self, part: Part, numbers: dict[str, list[int]]
     ) -> tuple[str, tuple[float, Outcome[PartList]]]:
         begun = self._clock.monotonic()
+        if (due := self.engine.proof.due(part.id, begun, self.engine.last_cancel)) > begun:
+            await self._clock.sleep(due - begun)
+            begun = due
         port = self._port(part=part.id)
         numbers[part.id] = port.numbers
         outcome = await self._safe(self.venue.list_part(part, port))
         return part.id, (port.begun or begun, outcome)
 
     async def _closed(self, action: ReadClosed) -> None:
-        wanted = set(action.plan.covers)
-        found: list[Order] = []
-        outcome: Outcome[ClosedPage] = NotSent("nothing to look for")
-        pages = 0
-        queue: list[ClosedQuery] = list(action.plan.queries)
-        reads = self.engine.capabilities.read_order
-        while queue and wanted and pages < _MAX_CLOSED_PAGES:
-            if reads and pages and len(wanted) < len(queue):
-                # Fewer orders than pages are left: reading them one by one costs less.
+        look = Look(action)
+        await self._pages(look, most=1)
+        await asyncio.gather(self._pages(look), self._pages(look, beside=True))
+        self.engine.took_closed(action, look.outcome, look.found, look.unread, *self._now())
+        self.trail.scan()
+
+    async def _pages(self, look: Look, *, most: float = inf, beside: bool = False) -> None:
+        """Read pages of a look one behind the other, as long as there are any."""
+        while most > 0:
+            now = self._clock.monotonic()
+            query = look.next(self.engine.singles(now), self.engine.spare_rows(now) if beside else inf)
+            if query is None:
                 break
-            query = queue.pop(0)
-            pages += 1
+            most -= 1
             port = self._port()
             outcome = await self._safe(self.venue.closed_page(query, port))
             self.trail.closed(outcome, port.numbers)
-            if not isinstance(outcome, Answered):
-                break
-            found += outcome.value.orders
-            wanted -= {order.key for order in outcome.value.orders if order.status.terminal}
-            if outcome.value.next is not None:
-                queue.insert(0, outcome.value.next)
-            self.engine.took_closed_part(outcome.value.orders, *self._now())
-            self.trail.scan()
-            self.changed()
-        self.engine.took_closed(action, outcome, found, *self._now())
-        self.trail.scan()
+            look.took(outcome)
+            if isinstance(outcome, Answered):
+                self.engine.took_closed_part(outcome.value.orders, *self._now())
+                self.trail.scan()
+                self.changed()

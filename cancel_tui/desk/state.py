@@ -95,10 +95,22 @@ class KillState(ABC):
     """Before that no pass begins, whatever asks for one."""
     whole: bool = False
     """Whether the newest pass read everything that it had to."""
+    shown: int = 0
+    """Orders in scope that the newest pass showed."""
+    scouting: bool = False
+    """Whether the pass that is due reads the newest orders only."""
+    scouted: float = -inf
+    """When such a pass last began."""
+    told_at: float = -inf
+    """When a read-back last told the end of an order that had none."""
+    singly: set[OrderKey] = field(default_factory=set)
+    """Orders that are cheaper to read one by one than to go on looking for."""
     closed_planner: Callable[[Sequence[Touched]], ClosedPlan] | None = None
     """The adapter's `closed_plan`, handed in by the runner."""
     ready: Callable[[CallClass, float], float] = lambda _, now: now
     """When the budget lets a request of a class leave; now or before it means at once."""
+    room: Callable[[CallClass, float], float] = lambda _, __: inf
+    """How many requests of a class the budget lets leave at once."""
     elsewhere: Callable[[OrderKey], bool] = lambda _: False
     """Whether a single cancel of the order is in flight, on whoever's behalf."""
 
@@ -265,8 +277,7 @@ class KillState(ABC):
         """A cancel was answered: once none is left to send, look at the lists."""
         self._empty_wait = 0
         waiting = self._more_to_send
-        pause = self.aim.list_interval if waiting else (1.0 if self._scarce and self.tracks else 0.0)
-        self._list_at = now + pause if not waiting else min(max(self._list_at, now), now + pause)
+        self._list_at = min(max(self._list_at, now), now + self.aim.list_interval) if waiting else now
 
     def _odd(self, order: Order) -> None:
         """Count a status word that is not in the adapter's table."""

@@ -78,9 +78,12 @@ def retry_after(reply: Reply) -> float | None:
 
 
 CAUTIOUS_READS: Mapping[CallClass, Budget] = dict.fromkeys(
-    (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED), Budget(10, 1.0)
+    (CallClass.LIST, CallClass.STATUS, CallClass.CLOSED), Budget(40, 4.0)
 )
-"""For venues that document no limit: caution of our own, which binds reads and never cancels."""
+"""For venues that document no limit: caution of our own, which binds reads and never cancels.
+
+Ten a second over some seconds: the lists of a verdict leave without a wait.
+"""
 
 
 LARGE = 65_536

@@ -34,6 +34,7 @@ class Stage:
         self.desk = desk
         self.look: Callable[[], None] = lambda: None
         """Called again and again while time passes: for whoever holds words against the truth meanwhile."""
+        self.quiet = QUIET
 
     def _pulse(self) -> tuple[int, int]:
         return sum(venue.server.requests for venue in self.cluster.venues), self.desk.revision
@@ -62,10 +63,10 @@ class Stage:
         """Long enough for whatever is on its way to show."""
         if calm:
             await _turns()
-            await asyncio.sleep(QUIET / 10)
+            await asyncio.sleep(self.quiet / 10)
         else:
-            await asyncio.sleep(QUIET)
-            await asyncio.sleep(QUIET)
+            await asyncio.sleep(self.quiet)
+            await asyncio.sleep(self.quiet)
 
     async def finish(self, task: asyncio.Task[Any], **limits: float) -> None:
         """Let time pass until a task is over, and raise what it raised."""

@@ -361,7 +361,7 @@ class Model:
 
         def done(out: Outcome[ClosedPage]) -> None:
             seen = rows if isinstance(out, Answered) else []
-            self.engine.took_closed(action, out, seen, self.now, WALL + self.now)
+            self.engine.took_closed(action, out, seen, frozenset(), self.now, WALL + self.now)
 
         self._send(look, done, self.manners.lost)
 

@@ -355,7 +355,7 @@ def test_a_part_fill_that_was_cancelled_is_an_end_where_the_finished_orders_say_
     it.closed_planner = one_window
     look = read_as_partly_executed(it)
     rows = (partly(OrderStatus.CANCELED),)
-    it.took_closed(look, Answered(ClosedPage(rows)), rows, 0.8, WALL)
+    it.took_closed(look, Answered(ClosedPage(rows)), rows, frozenset(), 0.8, WALL)
     assert it.next(0.9) == []
     assert it.verdict is Verdict.FLAT
     assert it.tracks[key("1")].filled == Decimal("0.5")
@@ -365,7 +365,7 @@ def test_a_part_fill_that_no_finished_order_tells_of_is_live_and_cancelled_again
     it = engine(capable(closed=50), Scope(keys=frozenset({key("1")})), by_id=True)
     it.closed_planner = one_window
     look = read_as_partly_executed(it)
-    it.took_closed(look, Answered(ClosedPage(())), (), 0.8, WALL)
+    it.took_closed(look, Answered(ClosedPage(())), (), frozenset(), 0.8, WALL)
     assert ReadOrder(key("1")) in it.next(2.0)
     it.took_read(key("1"), Answered(partly(OrderStatus.PARTIALLY_FILLED)), 2.0, 2.1, WALL)
     assert SendCancel(key("1")) in it.next(10.0)

@@ -19,7 +19,7 @@ def test_a_ghost_of_while_the_cancel_was_on_its_way_is_not_live_after_its_answer
     touched = (Touched(key("1"), order("1")),)
     look = ReadClosed(touched, ClosedPlan((ClosedQuery(),), frozenset({key("1")})))
     over = order("1", OrderStatus.EXPIRED)
-    it.took_closed(look, Answered(ClosedPage((over,))), [over], 0.2, WALL + 0.2)
+    it.took_closed(look, Answered(ClosedPage((over,))), [over], frozenset(), 0.2, WALL + 0.2)
     for at in (0.5, 1.0, 1.5):
         listed(it, at, order("1"))
     it.took_cancel(key("1"), Refused(Reason.NOT_FOUND), 2.0, WALL + 2.0)

@@ -251,9 +251,9 @@ def test_the_capabilities_are_the_documented_ones() -> None:
     assert can.closed_page == 200
     assert can.lacks == {"account", "exchange"}
     assert dict(can.budgets) == {
-        CallClass.LIST: Budget(10, 1.0),
-        CallClass.STATUS: Budget(10, 1.0),
-        CallClass.CLOSED: Budget(10, 1.0),
+        CallClass.LIST: Budget(40, 4.0),
+        CallClass.STATUS: Budget(40, 4.0),
+        CallClass.CLOSED: Budget(40, 4.0),
     }
 
 

@@ -371,7 +371,7 @@ def test_the_adapter_is_a_venue_with_documented_abilities() -> None:
     assert can.read_order
     assert can.lacks == {"exchange"}
     assert set(can.budgets) == {CallClass.LIST, CallClass.STATUS, CallClass.CLOSED}
-    assert set(can.budgets.values()) == {Budget(10, 1.0)}
+    assert set(can.budgets.values()) == {Budget(40, 4.0)}
 
 
 def test_configured_limits_replace_the_cautious_ones() -> None:
