@@ -11,6 +11,9 @@ def main() -> None:
     """Run the command line and leave with its exit status."""
     garbage.hold()
     try:
+        from cancel_tui import uncaught
+
+        uncaught.install()
         from cancel_tui.cli.main import run
 
         status = run(sys.argv[1:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, final
 from urllib.parse import quote
 
@@ -114,6 +114,9 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled or copied")
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled or copied")
+
 
 def betrays(text: str) -> bool:
     """Whether a secret value of this process stands in the text, as it is or escaped as JSON."""
@@ -146,11 +149,14 @@ class RedactingFilter(logging.Filter):
         """Render the record once, redacted; tracebacks are cut to the exception's class.
 
         A filter runs outside the handler's own net, so a record that cannot be rendered must not raise.
+        Behind its first line asyncio writes representations of tasks and arguments: they may hold anything.
         """
         try:
             message = record.getMessage()
         except Exception as error:
             message = f"a log record that cannot be rendered ({type(error).__name__})"
+        if record.name == "asyncio":
+            message = message.partition("\n")[0]
         if record.exc_info and record.exc_info[0] is not None:
             message += f" ({record.exc_info[0].__name__})"
         record.msg, record.args = redact(message), None
@@ -158,14 +164,43 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-_CHATTY = ("httpx", "httpcore", "h11", "websockets", "asyncio", "keyring", "socketio", "engineio")
+_CHATTY = (
+    "asyncio",
+    "concurrent",
+    "engineio",
+    "h11",
+    "httpcore",
+    "httpx",
+    "keyring",
+    "socketio",
+    "websockets",
+)
+
+
+class _Redacted:
+    """Makes log records as they were made before, and passes each through the net before anybody sees it."""
+
+    def __init__(self, make: Callable[..., logging.LogRecord], net: RedactingFilter) -> None:
+        self._make = make
+        self._net = net
+
+    def __call__(self, *arguments: Any, **named: Any) -> logging.LogRecord:
+        record = self._make(*arguments, **named)
+        self._net.filter(record)
+        return record
 
 
 def install_log_net() -> None:
-    """Quiet the libraries' loggers and put the redacting filter on every root handler."""
+    """Quiet the libraries' loggers, and redact every record, whichever logger and handler it is for.
+
+    The filter stands at the root's handlers as well: a record may come from elsewhere ready-made.
+    """
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     net = RedactingFilter()
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, _Redacted):
+        logging.setLogRecordFactory(_Redacted(make, net))
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())

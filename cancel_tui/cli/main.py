@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from cancel_tui import __version__, garbage
-from cancel_tui.redaction import place_of
+from cancel_tui.uncaught import words
 
 _COMMANDS = {
     "demo": "open the console on the built-in practice venues",
@@ -91,8 +91,7 @@ def run(arguments: Sequence[str]) -> int:
         return leave.code if isinstance(leave.code, int) else USAGE
     except Exception as error:
         # Neither the text nor the traceback: either could carry a secret.
-        where = place_of(error)
-        sys.stderr.write(f"cancel-tui: internal fault: {type(error).__name__} in {where}\n")
+        sys.stderr.write(f"cancel-tui: {words(error)}\n")
         return UNPROVEN
     return status
 

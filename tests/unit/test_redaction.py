@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import gc
 import io
 import json
 import logging
 import pickle
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from cancel_tui.redaction import (
+    _CHATTY,
     HIDDEN,
     PASSING,
     RedactingFilter,
@@ -56,14 +65,65 @@ def test_a_secret_shows_nothing_of_itself() -> None:
 
 
 def test_a_secret_is_never_pickled_or_copied() -> None:
-    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+    for attempt in (
+        pickle.dumps,
+        copy.copy,
+        copy.deepcopy,
+        Secret.__getstate__,
+        lambda one: one.__reduce_ex__(4),
+    ):
         with pytest.raises(TypeError, match="never pickled"):
             attempt(Secret(VALUE))
+
+
+@dataclass(frozen=True)
+class Holder:
+    key: Secret
+    several: tuple[Secret, ...]
+
+
+ENCODERS: dict[str, Callable[[Any], object]] = {
+    "json": json.dumps,
+    "msgspec json": msgspec.json.encode,
+    "msgspec msgpack": msgspec.msgpack.encode,
+    "msgspec builtins": msgspec.to_builtins,
+    "bytes": bytes,
+    "asdict": asdict,
+}
+
+
+@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+def test_no_encoder_takes_a_secret_nor_what_holds_one(encode: Callable[[Any], object]) -> None:
+    secret = Secret(VALUE)
+    holders: tuple[object, ...] = (secret, [secret], {"key": secret}, Holder(secret, (secret,)))
+    for held in holders:
+        with pytest.raises(TypeError) as fault:
+            encode(held)
+        assert VALUE not in str(fault.value)
+
+
+def test_no_operator_takes_a_secret_apart() -> None:
+    secret: Any = Secret(VALUE)
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: secret[0],
+        lambda: list(secret),
+        lambda: "d5" in secret,
+        lambda: "x" + secret,
+        lambda: "".join([secret]),
+        lambda: secret < VALUE,
+        lambda: sorted([secret, Secret(VALUE)]),
+    )
+    for attempt in attempts:
+        with pytest.raises(TypeError):
+            attempt()
+    assert VALUE not in repr(Holder(secret, (secret,))) + pretty_repr(Holder(secret, (secret,)))
+    assert "%s %r" % (secret, {secret}) == f"{HIDDEN} {{Secret({HIDDEN})}}"  # noqa: UP031
 
 
 def test_a_secret_cannot_be_compared_by_value() -> None:
     one, other = Secret(VALUE), Secret(VALUE)
     assert one != other
+    assert one != VALUE
     assert one.__eq__(one)
     assert len({one, other}) == 2
 
@@ -208,20 +268,90 @@ def test_a_log_call_with_wrong_arguments_raises_nothing(lines: tuple[logging.Log
     assert "cannot be rendered" in stream.getvalue()
 
 
-def test_the_net_is_put_under_every_root_handler_once() -> None:
-    root = logging.getLogger()
+@pytest.fixture
+def net() -> Iterator[None]:
+    """The net of a process, taken away again."""
+    root, make = logging.getLogger(), logging.getLogRecordFactory()
+    before = {name: logging.getLogger(name).level for name in (*_CHATTY, "")}
+    install_log_net()
+    yield
+    logging.setLogRecordFactory(make)
+    for handler in root.handlers:
+        for one in [one for one in handler.filters if isinstance(one, RedactingFilter)]:
+            handler.removeFilter(one)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_the_net_is_put_under_every_root_handler_once(net: None) -> None:
     handler = logging.StreamHandler(io.StringIO())
-    before = {name: logging.getLogger(name).level for name in ("httpx", "websockets")}
+    root = logging.getLogger()
     root.addHandler(handler)
     try:
+        made = logging.getLogRecordFactory()
         install_log_net()
         install_log_net()
         assert sum(isinstance(one, RedactingFilter) for one in handler.filters) == 1
-        assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+        assert logging.getLogRecordFactory() is made
     finally:
         root.removeHandler(handler)
-        for one in root.handlers:
-            for net in [net for net in one.filters if isinstance(net, RedactingFilter)]:
-                one.removeFilter(net)
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+
+
+def test_a_handler_that_comes_later_and_elsewhere_is_above_the_net_too(net: None) -> None:
+    Secret(VALUE)
+    stream = io.StringIO()
+    logger = logging.getLogger("cancel_tui.somewhere.deep")
+    handler = logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        try:
+            raise ValueError(VALUE)
+        except ValueError:
+            logger.exception("with %s", VALUE)
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert stream.getvalue() == f"with {HIDDEN} (ValueError)\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["asyncio", "websockets.client", "httpx", "keyring.backend", "socketio.client"]
+)
+def test_libraries_are_quiet_also_where_the_root_is_at_debug_level(net: None, name: str) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)
+    assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
+def test_every_library_that_logs_is_known() -> None:
+    probe = (
+        "import pkgutil, importlib, logging, cancel_tui, httpx, keyring.backends.SecretService\n"
+        "for one in pkgutil.walk_packages(cancel_tui.__path__, 'cancel_tui.'):\n"
+        "    if not one.name.endswith('__main__'): importlib.import_module(one.name)\n"
+        "print(*{name.partition('.')[0] for name in logging.root.manager.loggerDict})\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert set(answer.stdout.split()) - {"cancel_tui"} <= set(_CHATTY)
+
+
+def test_of_what_asyncio_says_the_first_line_is_enough(net: None) -> None:
+    async def fails() -> None:
+        raise ValueError(VALUE.upper())
+
+    stream = io.StringIO()
+    logger, handler = logging.getLogger("asyncio"), logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(fails())
+        loop.run_until_complete(asyncio.wait({task}))
+        del task
+        gc.collect()
+        loop.close()
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert stream.getvalue() == "Task exception was never retrieved (ValueError)\n"
