@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from cancel_tui.orders import Family, Order, OrderKey, OrderType, Side
+from cancel_tui.records import dataclass
 
 
 class Match(Enum):

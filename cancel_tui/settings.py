@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cancel_tui.records import dataclass
 from cancel_tui.settings_table import (
     LIMIT_NAMES,
     Budget,

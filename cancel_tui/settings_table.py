@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 LIMIT_NAMES = ("cancel", "cancel_all", "list", "status", "closed")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from cancel_tui.records import dataclass
 
 _LONGEST = 400
 _STAND_IN = "\N{MIDDLE DOT}"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import Slot
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import redact
 from cancel_tui.settings import VenueSettings
 from cancel_tui.venues.base import CallClass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
@@ -14,6 +14,7 @@ from cancel_tui.desk.impasse import Impasse
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Match, Scope
 from cancel_tui.venues.base import TellsExpiry
 

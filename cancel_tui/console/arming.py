@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -13,6 +13,7 @@ from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import OrderKey, Side, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
 

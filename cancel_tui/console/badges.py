@@ -7,7 +7,6 @@ A word for a death (`canceled`, `FILLED`, `expired`, `rejected`) appears only on
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from math import inf
@@ -16,6 +15,7 @@ from cancel_tui.cancels import Ending, Stage
 from cancel_tui.desk.alarms import UNKNOWN_AFTER
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.orders import Order, OrderStatus, plain
+from cancel_tui.records import dataclass
 
 UNKNOWN_ALARM = UNKNOWN_AFTER
 """Seconds after which an unknown outcome needs a hand: the role becomes the alarm."""

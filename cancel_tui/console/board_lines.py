@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil
 from operator import attrgetter
 from statistics import median
@@ -23,6 +22,7 @@ from cancel_tui.desk.report import ghosts, kept_words, uncovered, uncovered_word
 from cancel_tui.desk.toll import fills, fills_words
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 _TOLD_AFTER = 3.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from cancel_tui.console.keynames import CONSENT, FIXED, canonical, character, shown_key
+from cancel_tui.records import dataclass
 from cancel_tui.settings import SettingsError
 
 __all__ = ["BY_ID", "COMMANDS", "Command", "Guard", "Keymap", "Where", "key_table", "shown_key"]

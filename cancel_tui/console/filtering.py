@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, TypeAlias
 
 from cancel_tui.orders import Order, Side, amount
+from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 if TYPE_CHECKING:

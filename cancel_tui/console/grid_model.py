@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
@@ -20,6 +19,7 @@ from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
 from cancel_tui.console.sorting import VALUES, Plain
 from cancel_tui.orders import Order, OrderKey
+from cancel_tui.records import dataclass
 
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
 Entry: TypeAlias = tuple[float, SortValue, str, str, str, str, OrderKey]

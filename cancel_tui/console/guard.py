@@ -6,8 +6,9 @@ must come in a later read than the last letter, because a pasted or typed-ahead 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from cancel_tui.records import dataclass
 
 LAPSE = 30.0
 """Seconds after the last key in which arming lapses."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from cancel_tui.credentials import CredentialError, validate
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret, place_of, redact
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import literal

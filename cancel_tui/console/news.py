@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 
 from cancel_tui.cancels import Ending, Stage
@@ -18,6 +18,7 @@ from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
+from cancel_tui.records import dataclass
 
 _TROUBLE = (Stage.UNKNOWN, Stage.REFUSED)
 _BETWEEN = 0.5

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cancel_tui.orders import Order, OrderKey
+from cancel_tui.records import dataclass
 
 KEPT = 2_000
 """Ended orders that are remembered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush
 from math import inf
 
@@ -17,6 +17,7 @@ from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.records import dataclass
 
 KEEP_ENDED = 20.0
 """Seconds that an order which has ended stays in the grid with its end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -19,6 +19,7 @@ from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import LockedError, VenueState
 from cancel_tui.practice.cluster import Cluster
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings, parse_settings
 from cancel_tui.vault.backends import BackendInfo, Strength

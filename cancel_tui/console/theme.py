@@ -7,11 +7,11 @@ look says by which attribute the same order of attention holds where there is no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from textual.theme import Theme
 
 from cancel_tui.console import lines
+from cancel_tui.records import dataclass
 
 NAME = "cancel-tui"
 """The house look, and the default of `[console] theme`."""

@@ -6,10 +6,11 @@ Amounts of different quote currencies are never summed; what has no price is cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from cancel_tui.orders import Order, Side
+from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
@@ -12,6 +11,7 @@ import msgspec
 from cancel_tui.cancels import Event
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.orders import OrderKey
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import ClosedPlan, Touched
 from cancel_tui.venues.outcome import (

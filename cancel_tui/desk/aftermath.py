@@ -7,11 +7,12 @@ that scope that was there before the proof. An order that was placed after the p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.orders import Order, OrderKey
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Match
 
 LAG = 5.0

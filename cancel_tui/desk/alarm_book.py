@@ -7,10 +7,11 @@ and when its cause comes back after it had gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 
 from cancel_tui.desk.alarms import RANK, Alarm
+from cancel_tui.records import dataclass
 
 FLICKER = 3.0
 """Seconds for which a cause that is gone and comes back counts as never gone."""

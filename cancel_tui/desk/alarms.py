@@ -6,13 +6,14 @@ An alarm stands for as long as its cause does. Who has seen it, and when it soun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, Impasse
 from cancel_tui.desk.slot import STALE_AFTER, VenueState
 from cancel_tui.orders import VenueName
+from cancel_tui.records import dataclass
 
 UNKNOWN_AFTER = 15.0
 """Seconds after which an unknown outcome needs a hand."""

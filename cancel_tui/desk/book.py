@@ -7,13 +7,14 @@ while as "not seen": absence is no end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 
 from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.track import merge
 from cancel_tui.orders import TERMINAL, Order, OrderKey, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import PartList
 
 KEEP_UNSEEN = 30.0

@@ -20,11 +20,12 @@ import heapq
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from cancel_tui.desk.process import alive
+from cancel_tui.records import dataclass
 
 GENESIS = "0" * 64
 """What the first record of a file names as the one before it."""

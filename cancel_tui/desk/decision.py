@@ -7,13 +7,13 @@ Reading back is strict: a scope that is not there whole is refused, because a mi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from math import isinf
 from typing import Any
 
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, Side, VenueName, plain
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope, fold
 from cancel_tui.settings import VenueSettings
 

@@ -7,11 +7,12 @@ Rows of truth are plain objects: venue, order, account, family, symbol, side, st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from cancel_tui.records import dataclass
 
 Row = Mapping[str, Any]
 _Id = tuple[str, str]

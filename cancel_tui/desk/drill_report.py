@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cancel_tui.desk.actions import Verdict, worst
 from cancel_tui.desk.drill_judge import Judgement, VenueClaim, judge_all, venue_claims, whole
 from cancel_tui.desk.drill_times import counts, kill_times, steps
 from cancel_tui.orders import iso
+from cancel_tui.records import dataclass
 
 Row = Mapping[str, Any]
 NOT_TRIED = "not_tried"

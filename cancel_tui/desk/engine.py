@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from cancel_tui.cancels import Ending, Event, Stage
@@ -28,6 +28,7 @@ from cancel_tui.desk.impasse import Impasse, impasses, pending
 from cancel_tui.desk.listing import Listing
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
 from cancel_tui.clock import Clock
 from cancel_tui.desk.pacing import backoff, jitter
 from cancel_tui.orders import Order
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Port
 from cancel_tui.venues.feed import Heard, Listens
 from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describe

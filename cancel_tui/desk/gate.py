@@ -6,12 +6,12 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from math import inf
 
 from cancel_tui.clock import Clock
 from cancel_tui.desk.pacing import Pace, Ticket
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import CallClass
 
 

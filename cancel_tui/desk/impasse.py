@@ -8,9 +8,9 @@ from a certain age on it is an alarm.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from cancel_tui.records import dataclass
 from cancel_tui.venues.outcome import (
     Failure,
     NotSent,

@@ -24,7 +24,6 @@ import os
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -37,6 +36,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
 from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.orders import iso
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import betrays, redacted
 
 LONGEST_WAIT = 0.05

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from secrets import token_hex
 from typing import Any
 
@@ -22,6 +22,7 @@ from cancel_tui.desk.process import whoami
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.orders import OrderKey, iso
+from cancel_tui.records import dataclass
 from cancel_tui.venues.adapter import retry_after
 from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
 from cancel_tui.venues.outcome import NotSent

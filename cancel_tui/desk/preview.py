@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from math import ceil
 
 from cancel_tui.orders import Order, Side
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Match, Scope
 from cancel_tui.text import literal
 from cancel_tui.venues.base import CallClass, Capabilities

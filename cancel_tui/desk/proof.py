@@ -8,8 +8,9 @@ and empty stays proven; one that held orders needs one re-read; only the rest ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Part
 
 _MARGIN = 0.01

@@ -8,8 +8,7 @@ verdict costs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cancel_tui.records import dataclass
 from cancel_tui.settings import Budget
 
 FAST = 3.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 
 from cancel_tui.cancels import Event, Stage
@@ -19,6 +19,7 @@ from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import CallClass, Capabilities, ClosedPlan, Part, Touched
 from cancel_tui.venues.outcome import (
     Answered,

@@ -8,9 +8,10 @@ each stage that it took.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cancel_tui.desk.chain import Entry, Record
+from cancel_tui.records import dataclass
 
 SURROUNDING = ("fault", "journal_gap", "venue_locked")
 """Kinds that name no kill, yet belong to its story when they lie in the midst of it."""

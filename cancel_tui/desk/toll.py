@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +10,7 @@ from cancel_tui.cancels import Ending
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, plain
+from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 
 KEPT = "a stop or take-profit order, kept as chosen: the order was not touched"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cancel_tui.desk.chain import Entry, Record, intact, merged, read_file
@@ -17,6 +16,7 @@ from cancel_tui.desk.decision import Place, UnreadableError, places_from, scope_
 from cancel_tui.desk.process import alive
 from cancel_tui.desk.story import SETTLED, OrderStory, of_kill, order_stories, state_of
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 
 RECENT = 7 * 86_400.0

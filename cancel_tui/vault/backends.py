@@ -10,10 +10,10 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, cast
 
+from cancel_tui.records import dataclass
 from cancel_tui.vault.errors import cannot_load
 
 

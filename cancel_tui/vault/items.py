@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
+from cancel_tui.records import dataclass
 from cancel_tui.vault.backends import Store
 from cancel_tui.vault.errors import (
     MissingEntry,

@@ -8,7 +8,7 @@ https://api-docs.b2trader.b2broker.com/get-started/order-statuses
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,7 @@ from cancel_tui.orders import (
     altered,
     amount,
 )
+from cancel_tui.records import dataclass
 from cancel_tui.venues.decode import Unreadable, Words, moment, number, table, text, wrapped
 
 _STATUS: Mapping[str, OrderStatus] = {

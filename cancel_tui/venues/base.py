@@ -8,7 +8,7 @@ hands in; the port counts it, paces it, journals it and carries it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ import msgspec
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Order, OrderId, OrderKey, VenueName
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.venues.outcome import NotSent, Outcome, Unanswered

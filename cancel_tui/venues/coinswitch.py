@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
@@ -18,6 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cancel_tui.clock import Clock
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText, literal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Context, Decimal
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,7 @@ from cancel_tui.orders import (
     amount,
     order_key,
 )
+from cancel_tui.records import dataclass
 from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
 from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, wrapped

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from cancel_tui.clock import Clock
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret, redact
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import CallClass, Reply

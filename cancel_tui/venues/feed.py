@@ -8,10 +8,10 @@ what to believe is decided once, by the desk.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from cancel_tui.orders import Order
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Port
 from cancel_tui.venues.outcome import Failure
 

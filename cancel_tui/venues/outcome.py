@@ -13,12 +13,12 @@ A message text never decides anything; it is for the screen and the journal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 import msgspec
 
+from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Context
 from operator import itemgetter
 from typing import Any
@@ -25,6 +25,7 @@ from cancel_tui.orders import (
     amount,
     order_key,
 )
+from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
 from cancel_tui.venues.base import PartList

@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
 from cancel_tui.clock import Clock
+from cancel_tui.records import dataclass
 from cancel_tui.redaction import redact
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import Raw, Reply

@@ -9,10 +9,10 @@ and connect again by themselves.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 from cancel_tui.venues.decode import Unreadable, complaint, decode, epoch
 from cancel_tui.venues.streams import socket_io_packets

@@ -14,10 +14,10 @@ import os
 import socket
 import ssl
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Message, Raw, Reply
 from cancel_tui.venues.line import Line, Mark, encode
 from cancel_tui.venues.names import Addresses
