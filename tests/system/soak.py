@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,8 @@ from tests.system.shell import ROOT
 
 VENUES = ("cs-spot", "roxom", "p99", "broker")
 """Those that push."""
+FEW = 30
+"""Orders that stand there from the beginning."""
 BURST = 400.0
 """Events a second while the memories are being filled."""
 FILLING = 600.0
@@ -71,12 +73,13 @@ class Market:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._one = asyncio.Lock()
 
     async def _ask(self, line: str) -> dict[str, object]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        async with asyncio.timeout(20.0):
+        async with self._one, asyncio.timeout(20.0):
+            self._process.stdin.write(f"{line}\n".encode())
             found: dict[str, object] = json.loads(await self._process.stdout.readline())
         return found
 
@@ -86,6 +89,12 @@ class Market:
         assert isinstance(events, int)
         return events
 
+    async def spoil(self, faults: Mapping[str, Sequence[str]]) -> set[str]:
+        """Other faults at the venues from now on; which have struck so far, with their venues."""
+        struck = (await self._ask(f"faults {json.dumps(faults)}"))["struck"]
+        assert isinstance(struck, list)
+        return set(struck)
+
     async def truth(self) -> dict[str, Truth]:
         """What is live at each venue: filled amounts by account and id."""
         live = (await self._ask("truth"))["live"]
@@ -94,10 +103,10 @@ class Market:
 
 
 @asynccontextmanager
-async def market(config: Path) -> AsyncIterator[Market]:
+async def market(config: Path, orders: int = FEW, venues: Sequence[str] = VENUES) -> AsyncIterator[Market]:
     """Venues for as long as the block lasts, and the configuration that points at them."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.system.soak_market", str(config), *VENUES),
+        *(sys.executable, "-m", "tests.system.soak_market", str(config), str(orders), *venues),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -179,10 +188,14 @@ class Soak:
             self.series.held.append((await self.market.go(rate), held))
         return await self.market.go(0.0) - first
 
-    async def settle(self) -> None:
+    async def settle(self, seconds: float = 30.0) -> None:
         """Until every book is the truth."""
         truth = await self.market.truth()
-        await until(lambda: all(agrees(slot, truth[slot.name]) for slot in self.desk.slots.values()), 30.0)
+        slots = self.desk.slots.values()
+        await until(lambda: all(agrees(slot, truth[slot.name]) for slot in slots), seconds)
+
+    def heard(self) -> None:
+        """Every stream has spoken."""
         assert all(slot.feed.messages > 0 for slot in self.desk.slots.values())
 
     def mark(self) -> None:
@@ -201,10 +214,12 @@ def _lines() -> dict[str, int]:
 
 
 @asynccontextmanager
-async def soaking(folder: Path, *, console: bool) -> AsyncIterator[Soak]:
+async def soaking(
+    folder: Path, *, console: bool, orders: int = FEW, names: Sequence[str] = VENUES
+) -> AsyncIterator[Soak]:
     """A desk that listens to a market, and every byte counted."""
     config = folder / "config.toml"
-    async with market(config) as venues:
+    async with market(config, orders, names) as venues:
         settings = parse_settings(config.read_text(), config)
         desk = Desk(settings, SystemClock(), folder / "data", practice_credentials)
         app = CancelApp(desk) if console else None

@@ -1,7 +1,8 @@
 """Practice venues in a process of their own that place and end orders as fast as they are told to.
 
 What they remember is theirs: whoever measures the desk beside them measures no venue. A line on standard
-input is a rate, events a second over all venues, or `truth`; either is answered by one line of JSON.
+input is a rate, events a second over all venues, `truth`, or `faults` with the faults of each venue from now
+on as JSON; each is answered by one line of JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from time import monotonic
 from cancel_tui.clock import SystemClock
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.market import SimOrder, State
+from cancel_tui.practice.mischief import Faults
 from cancel_tui.practice.venue import PracticeVenue
 from tests.desk.truth import truth_of
 
@@ -73,13 +75,27 @@ class Market:
             while len(self._fresh[venue.name]) > self._standing:
                 self._end(venue)
 
+    def spoil(self, faults: dict[str, list[str]]) -> None:
+        """Other faults from now on; whose credentials had expired has got new ones."""
+        for venue in self._venues:
+            venue.faults.clear()
+            venue.expired = False
+            venue.faults.update(faults.get(venue.name, ()))
+
+    def struck(self) -> list[str]:
+        """Every fault that has struck so far, with its venue."""
+        found = [(one.name, one.faults) for one in self._venues]
+        return [
+            f"{name}:{hit}" for name, faults in found if isinstance(faults, Faults) for hit in faults.hits
+        ]
+
     def truth(self) -> dict[str, list[tuple[str, str, str]]]:
         """By venue: account, id and filled amount of what can be listed and is live."""
         return {one.name: [(*key, filled) for key, filled in truth_of(one).items()] for one in self._venues}
 
 
-async def _serve(config: Path, names: list[str]) -> None:
-    cluster = Cluster(30, clock=SystemClock())
+async def _serve(config: Path, orders: int, names: list[str]) -> None:
+    cluster = Cluster(orders, clock=SystemClock())
     cluster.venues = [cluster.named(name) for name in names]
     await cluster.start()
     market = Market(cluster.venues)
@@ -88,14 +104,17 @@ async def _serve(config: Path, names: list[str]) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     cluster.write_configuration(config)
     while line := (await lines.readline()).decode().strip():
-        if line != "truth":
+        if line.startswith("faults "):
+            market.spoil(json.loads(line.removeprefix("faults ")))
+        elif line != "truth":
             market.go(float(line))
         told = market.truth() if line == "truth" else {}
-        sys.stdout.write(json.dumps({"events": market.events, "live": told}) + "\n")
+        answer = {"events": market.events, "live": told, "struck": market.struck()}
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     running.cancel()
     await cluster.stop()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2:]))
+    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))

@@ -45,6 +45,7 @@ async def test_a_hundred_events_a_second_leave_the_books_right(tmp_path: Path) -
     async with soaking(tmp_path, console=False) as at:
         assert await at.run(2.0, RATE) >= 0.8 * 2.0 * RATE
         await at.settle()
+        at.heard()
 
 
 @pytest.mark.long
@@ -63,3 +64,4 @@ async def test_memory_is_flat_under_a_hundred_events_a_second(tmp_path: Path) ->
         )
         assert at.series.flat, lines
         await at.settle()
+        at.heard()
