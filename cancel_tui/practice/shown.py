@@ -38,7 +38,8 @@ class Shown:
     def ended(self, within: float) -> list[SimOrder]:
         """Orders that were seen live here and went over in the last so many seconds."""
         since = self._book.clock.monotonic() - within
-        return [self._book.orders[one] for one, when in self._over.items() if when >= since]
+        orders = self._book.orders
+        return [orders[one] for one, when in self._over.items() if when >= since and one in orders]
 
     def orders(self, route: str = "list") -> list[SimOrder]:
         """What an open list shows now, newest first, before any filter; ghosts are copies that rest."""
@@ -55,7 +56,8 @@ class Shown:
         shown = [one for one in live if self._hidden.get(one.id, now) <= now]
         ghosts: list[SimOrder] = []
         if planned(faults, "list_ghost", route) and strikes(faults, "list_ghost", route):
-            ghosts += [self._book.orders[one] for one in self._over if chosen(self._book.orders[one])]
+            over = [found for one in self._over if (found := self._book.orders.get(one)) is not None]
+            ghosts += [one for one in over if chosen(one)]
         if planned(faults, "list_lag", route) and strikes(faults, "list_lag", route):
             shown = [one for one in shown if self._added.get(one.id, now - LAG) <= now - LAG]
             ghosts += [one for one in self.ended(LAG) if one not in ghosts]

@@ -24,7 +24,17 @@ def truth_of(venue: PracticeVenue) -> Truth:
 
 def agrees(slot: Slot, truth: Truth) -> bool:
     """Whether the book is the truth, order by order."""
+    return not difference(slot, truth)
+
+
+def difference(slot: Slot, truth: Truth) -> str:
+    """In which orders the book is not the truth, in words; empty where it is."""
     book = {(str(one.key.account or ""), str(one.key.order_id)): one for one in slot.book.orders()}
-    return book.keys() == truth.keys() and all(
-        book[key].filled is None or book[key].filled == Decimal(filled) for key, filled in truth.items()
-    )
+    missing, over = sorted(truth.keys() - book.keys()), sorted(book.keys() - truth.keys())
+    other = [
+        (key, book[key].filled, filled)
+        for key, filled in truth.items()
+        if key in book and book[key].filled not in (None, Decimal(filled))
+    ]
+    told = ((missing, "missing"), (over, "over"), (other, "filled otherwise"))
+    return "; ".join(f"{len(one)} {what}: {one[:3]}" for one, what in told if one)

@@ -28,13 +28,16 @@ from cancel_tui.desk import book, changes
 from cancel_tui.desk.desk import Desk
 from cancel_tui.settings import parse_settings
 from cancel_tui.venues import roxom, roxom_stream
-from tests.desk.truth import Truth, agrees
+from tests.desk.truth import Truth, difference
 from tests.system.shell import ROOT
 
 VENUES = ("cs-spot", "roxom", "p99", "broker")
 """Those that push."""
 FEW = 30
 """Orders that stand there from the beginning."""
+LIMITED = "[venues.cs-fut]"
+UNLIMITED = 'limits = { list = "none", status = "none", closed = "none", cancel = "none" }'
+"""The venue whose documented limits its lists would have to wait for, and what takes them away."""
 BURST = 400.0
 """Events a second while the memories are being filled."""
 FILLING = 600.0
@@ -189,10 +192,16 @@ class Soak:
         return await self.market.go(0.0) - first
 
     async def settle(self, seconds: float = 30.0) -> None:
-        """Until every book is the truth."""
-        truth = await self.market.truth()
-        slots = self.desk.slots.values()
-        await until(lambda: all(agrees(slot, truth[slot.name]) for slot in slots), seconds)
+        """Until every book is the truth, which may still move by itself for a while."""
+        limit = time.monotonic() + seconds
+        while True:
+            truth = await self.market.truth()
+            slots = self.desk.slots.values()
+            wrong = {one.name: difference(one, truth[one.name]) for one in slots}
+            if not any(wrong.values()):
+                return
+            assert time.monotonic() < limit, wrong
+            await asyncio.sleep(0.2)
 
     def heard(self) -> None:
         """Every stream has spoken."""
@@ -220,7 +229,8 @@ async def soaking(
     """A desk that listens to a market, and every byte counted."""
     config = folder / "config.toml"
     async with market(config, orders, names) as venues:
-        settings = parse_settings(config.read_text(), config)
+        text = config.read_text().replace(LIMITED, f"{LIMITED}\n{UNLIMITED}")
+        settings = parse_settings(text, config)
         desk = Desk(settings, SystemClock(), folder / "data", practice_credentials)
         app = CancelApp(desk) if console else None
         tracemalloc.start()
