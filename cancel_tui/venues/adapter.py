@@ -47,19 +47,31 @@ _LONGEST_RETRY = 3600.0
 LONGEST_ID = 200
 """Characters of an order id: none that is longer is sent."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_PATH_ID = re.compile(rf"[A-Za-z0-9._~:|=+,@-]{{1,{LONGEST_ID}}}")
 
 
 def path_id(order_id: str) -> str:
     """An order id as one path segment; raises ValueError for one that could change the path.
 
-    An empty id, a dot segment or an unescaped slash would turn the cancel of one order into another
-    request, in the worst case into a cancel-all.
+    An empty id, a dot segment or a slash would turn the cancel of one order into another request, in the
+    worst case into a cancel-all. Escaping is not enough: a gateway that decodes before it looks for slashes
+    and dots undoes it. No venue puts such signs into an id.
     """
     if _SAFE_ID.fullmatch(order_id):
         return order_id
-    if not order_id or len(order_id) > LONGEST_ID or set(order_id) <= {"."}:
+    if not _PATH_ID.fullmatch(order_id) or set(order_id) <= {"."}:
         raise ValueError("an order id that cannot stand in a path")
     return quote(order_id, safe="")
+
+
+def one_symbol(symbol: str) -> str:
+    """The symbol of a cancel-all of one market; raises ValueError for one that could come to mean all.
+
+    A venue that trims it, or that drops what it cannot read, would be left with an empty one.
+    """
+    if not symbol.isprintable() or symbol != symbol.strip() or not any(one.isalnum() for one in symbol):
+        raise ValueError("a cancel-all of one market needs its symbol")
+    return symbol
 
 
 def retry_after(reply: Reply) -> float | None:

@@ -29,6 +29,7 @@ from cancel_tui.orders import (
 )
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
+from cancel_tui.venues.adapter import one_symbol
 from cancel_tui.venues.base import (
     CallClass,
     CancelAck,
@@ -150,9 +151,7 @@ class CoinSwitchFutures(CoinSwitch):
         def build() -> Message:
             body = {"exchange": EXCHANGE}
             if symbol is not None:
-                if not symbol.strip():
-                    raise ValueError("a cancel-all of one symbol without the symbol")
-                body["symbol"] = symbol
+                body["symbol"] = one_symbol(symbol)
             return self.signed("POST", "/futures/cancel_all", body=body)
 
         return await self.ask(port, CallClass.CANCEL_ALL, build, _cancelled_ids)

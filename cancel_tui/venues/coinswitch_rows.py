@@ -27,7 +27,7 @@ from cancel_tui.orders import (
     order_key,
 )
 from cancel_tui.records import dataclass
-from cancel_tui.venues.adapter import path_id
+from cancel_tui.venues.adapter import LONGEST_ID
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
 from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
@@ -239,8 +239,12 @@ def query_to(query: ClosedQuery) -> int | None:
 
 
 def safe_id(order_id: str) -> str:
-    """The id unchanged if it can be sent at all; raises ValueError for an empty or absurd one."""
-    path_id(order_id)
+    """The id unchanged if it can be sent at all; raises ValueError for an empty or absurd one.
+
+    It travels as a value of a document or of a query, whose encoding keeps it one.
+    """
+    if not order_id or len(order_id) > LONGEST_ID or set(order_id) <= {"."}:
+        raise ValueError("an order id that cannot be sent")
     return order_id
 
 

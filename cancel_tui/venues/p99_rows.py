@@ -28,6 +28,7 @@ from cancel_tui.orders import (
 from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
+from cancel_tui.venues.adapter import one_symbol
 from cancel_tui.venues.base import PartList
 from cancel_tui.venues.decode import Unreadable
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, describe
@@ -64,12 +65,8 @@ def one_order(order_id: str) -> str:
 
 
 def all_orders(symbol: str | None) -> str:
-    """The query of a cancel-all: empty for every market; an empty symbol never means that."""
-    if symbol is None:
-        return ""
-    if not symbol:
-        raise ValueError("an empty symbol would cancel in every market")
-    return f"symbol={quote(symbol, safe='')}"
+    """The query of a cancel-all: empty for every market; raises ValueError for an empty or absurd symbol."""
+    return "" if symbol is None else f"symbol={quote(one_symbol(symbol), safe='')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,10 @@ class RoxomVenue(HttpVenue):
             self._signer.sign(signed_text("POST", self._base + self._cancel_path(key)))
 
     def _cancel_path(self, key: OrderKey) -> str:
-        return self.settings.cancel_path.replace("{orderId}", path_id(key.order_id))
+        path = self.settings.cancel_path.replace("{orderId}", path_id(key.order_id))
+        if path.casefold() == self.settings.cancel_all_path.casefold():
+            raise ValueError("an order id that would make this a cancel-all")
+        return path
 
     def _taken(self, key: OrderKey, value: Any) -> CancelAck:
         data = decode.table(decode.table(value).get("data"), "data")
