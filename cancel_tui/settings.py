@@ -13,6 +13,7 @@ from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cancel_tui.private import ExposedError, read_own
 from cancel_tui.records import dataclass
 from cancel_tui.settings_table import (
     LIMIT_NAMES,
@@ -348,15 +349,22 @@ def parse_settings(text: str, path: Path) -> Settings:
 
 
 def load_settings(path: Path, read: Callable[[Path], str] | None = None) -> Settings:
-    """Read a configuration file; raises SettingsError, also for a file that cannot be read."""
+    """Read a configuration file; raises SettingsError, also for a file that cannot be read.
+
+    One that others could change or replace is refused: it says where credentials are sent.
+    """
     try:
-        text = read(path) if read else path.read_text(encoding="utf-8-sig")
+        text = (read or read_own)(path)
     except FileNotFoundError as error:
         raise SettingsError(
             f"{path}: no such file; `cancel-tui demo` needs none, the README shows one"
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: cannot be read: it is no UTF-8 text") from error
+    except ExposedError as error:
+        raise SettingsError(
+            f"{path}: {error.strerror}; it says where your keys are sent, so look it through as well"
+        ) from error
     except (OSError, ValueError) as error:
         why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
         raise SettingsError(f"{path}: cannot be read: {why}") from error

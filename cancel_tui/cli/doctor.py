@@ -20,6 +20,7 @@ from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import iso
 from cancel_tui.paths import data_path
+from cancel_tui.private import exposed_folder
 from cancel_tui.settings import Settings
 from cancel_tui.vault import Strength, VaultError
 
@@ -105,15 +106,11 @@ async def _keyring(settings: Settings, credentials: KeyringCredentials) -> Findi
 
 
 def _configuration(settings: Settings) -> Finding:
-    """Reading it has proved that it is valid; what is left is who may change it."""
+    """Reading it has proved that it is valid, and that nobody else could have changed it."""
     off = len(settings.venues) - len(settings.enabled)
     detail = f"{settings.path}: valid, {len(settings.enabled)} venue(s)"
     if off:
         detail += f", {off} switched off"
-    path = settings.path
-    if path is not None and os.name == "posix" and path.stat().st_mode & 0o022:
-        remedy = "others could point a venue at a host of theirs: chmod go-w"
-        return Finding("configuration", None, None, f"{detail}, but others may write to it", remedy)
     return Finding("configuration", None, True, detail)
 
 
@@ -129,6 +126,11 @@ def _data_dir(folder: Path) -> Finding:
         if place.exists() and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
             remedy = "without it kills run, but leave no journal: correct the owner and the rights"
             return Finding(check, None, False, f"{place}: cannot be written to", remedy)
+    for name in ("journal", "sends", "logs", "reports") if existing == folder else ():
+        why = exposed_folder(folder / name)
+        if why:
+            remedy = "kills run, but others could take their record away; logs and reports are not written"
+            return Finding(check, None, False, why, remedy)
     try:
         free = shutil.disk_usage(existing).free
     except OSError as error:

@@ -11,6 +11,7 @@ from cancel_tui.cli import render
 from cancel_tui.cli.waiting import waits_told
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.kill import Kill
+from cancel_tui.text import literal
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _PATIENCE = 6.0
@@ -24,12 +25,15 @@ async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
     def signalled() -> None:
         (second if first.is_set() else first).set()
 
-    watching = asyncio.create_task(_journal_trouble(desk))
+    told: list[str] = []
+    watching = asyncio.create_task(_journal_trouble(desk, told))
     try:
         with waits_told(desk):
             return await _carried(desk, kill, task, first, second, signalled)
     finally:
         watching.cancel()
+        if desk.journal.words and not told:
+            render.warn(_shout(desk.journal.words))
         if desk.journal.missing:
             render.warn(
                 f"JOURNAL: {desk.journal.missing} records are missing, they could not be written"
@@ -37,19 +41,20 @@ async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
             )
 
 
-async def _journal_trouble(desk: Desk) -> None:
-    """Say on standard error that the record is not being written: the kill goes on without it."""
-    told: str | None = None
+async def _journal_trouble(desk: Desk, told: list[str]) -> None:
+    """Say on standard error what is wrong with the record: the kill goes on all the same."""
+    last: str | None = None
     while True:
-        trouble = desk.journal.trouble
-        if trouble != told:
-            told = trouble
-            render.warn(
-                f"JOURNAL: cannot be written: {trouble}; the cancels go on"
-                if trouble
-                else "JOURNAL: works again"
-            )
+        words = desk.journal.words
+        if words != last:
+            last = words
+            render.warn(_shout(words) if words else "JOURNAL: works again")
+            told += [words] if words else []
         await asyncio.sleep(0.1)
+
+
+def _shout(words: str) -> str:
+    return f"JOURNAL: {literal(words, 400)}; the cancels go on"
 
 
 async def _carried(

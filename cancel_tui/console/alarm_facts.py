@@ -80,6 +80,7 @@ class Collector:
             kills=tuple(kills),
             stuck=tuple(stuck),
             journal=desk.journal.broken,
+            exposed=desk.journal.exposed,
             unended=unended,
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import kill_json
+from cancel_tui.private import ExposedError, exposed_folder, make_folder, open_private
 from cancel_tui.redaction import redacted
 
 
@@ -17,19 +18,24 @@ async def write_report(kill: Kill, journal: Path | None) -> str:
     folder = Path.cwd() if journal is None else journal.parent.parent / "reports"
     text = json.dumps(redacted(kill_json(kill)), indent=1)
     try:
-        path = await asyncio.get_running_loop().run_in_executor(None, _write, folder, kill.kill_id, text)
+        path = await asyncio.get_running_loop().run_in_executor(
+            None, _write, folder, kill.kill_id, text, journal is not None
+        )
     except OSError as error:
         return f"the report could not be written: {error.strerror or type(error).__name__}"
     return f"report written: {path}"
 
 
-def _write(folder: Path, kill_id: str, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(folder: Path, kill_id: str, text: str, guarded: bool) -> Path:
+    make_folder(folder)
+    why = exposed_folder(folder) if guarded else None
+    if why:
+        raise ExposedError(why)
     number = 0
     while True:
         path = folder / (f"kill-{kill_id}.json" if not number else f"kill-{kill_id}-{number}.json")
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = open_private(path, os.O_EXCL)
         except FileExistsError:
             number += 1
             continue

@@ -61,12 +61,10 @@ class News:
                 lines.append(
                     f"KILL {kill.kill_id[:6]}: {what} WITHDRAWN, {plural(back, 'order')} listed again{then}"
                 )
-        trouble = self.desk.journal.trouble
+        trouble = self.desk.journal.words
         if trouble != self._trouble:
             self._trouble = trouble
-            lines.append(
-                f"the journal cannot be written: {trouble}" if trouble else "the journal works again"
-            )
+            lines.append(f"the journal: {trouble}" if trouble else "the journal works again")
         return lines
 
     def _venues(self) -> list[str]:

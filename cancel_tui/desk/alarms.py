@@ -134,6 +134,8 @@ class Facts:
     """Cancels that get nowhere, of kills and cancels that are at work."""
     journal: str | None = None
     """Why records cannot be written."""
+    exposed: str | None = None
+    """Who else could remove records, and what to do about it."""
     unended: Mapping[str, str] = field(default_factory=dict)
     """Kill of an earlier start without an end → a sentence about it."""
 
@@ -148,6 +150,9 @@ def alarms(facts: Facts, now: float) -> list[Alarm]:
     if facts.journal is not None:
         told = "records are being lost: the journal cannot be written"
         found.append(Alarm("journal", Kind.JOURNAL, Severity.SERIOUS, now, told, facts.journal))
+    if facts.exposed is not None:
+        told = "the record is not safe: others can take it away"
+        found.append(Alarm("exposed", Kind.JOURNAL, Severity.SERIOUS, now, told, facts.exposed))
     return found
 
 

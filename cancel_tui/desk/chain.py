@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cancel_tui.desk.process import alive
+from cancel_tui.private import open_regular
 from cancel_tui.records import dataclass
 
 GENESIS = "0" * 64
@@ -132,7 +133,7 @@ def heads(folder: Path, besides: str) -> list[list[Any]]:
 
 def _last_line(path: Path) -> bytes:
     """The last line that has its end; empty where there is none."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         size = file.seek(0, os.SEEK_END)
         length = _TAIL
         while True:
@@ -282,6 +283,7 @@ def _contradiction(chain: _Chain, number: int, digest: str, path: Path) -> tuple
 
 def _lines(path: Path) -> list[bytes] | None:
     try:
-        return path.read_bytes().splitlines()
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read().splitlines()
     except OSError:
         return None

@@ -21,6 +21,7 @@ from cancel_tui.desk.drill_text import markdown
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.report import kill_json
 from cancel_tui.orders import iso
+from cancel_tui.private import ExposedError, exposed_folder, make_folder, open_private
 from cancel_tui.redaction import redact, redacted
 
 
@@ -95,7 +96,10 @@ class Drilling:
         return await asyncio.get_running_loop().run_in_executor(None, self._write, report)
 
     def _write(self, report: Row) -> tuple[Path, Path]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
+        why = exposed_folder(self._folder)
+        if why:
+            raise ExposedError(why)
         if self._stem is None:
             self._stem = self._reserved()
         told = self._folder / f"{self._stem}.json", self._folder / f"{self._stem}.md"
@@ -111,9 +115,7 @@ class Drilling:
         while True:
             chosen = f"{stem}-{number}" if number else stem
             try:
-                os.close(
-                    os.open(self._folder / f"{chosen}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                )
+                os.close(open_private(self._folder / f"{chosen}.json", os.O_EXCL))
                 return chosen
             except FileExistsError:
                 number += 1
@@ -122,7 +124,7 @@ class Drilling:
 def _replace(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.{token_hex(4)}")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    handle = open_private(partial, os.O_EXCL)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -4,7 +4,8 @@ Every record names the one before it by hash, so that an altered, removed or reo
 record of a file says which process writes it, the last one that it ended in good order, and both name the
 heads of the other files (`chain` says what that proves). A thread of its own writes; whoever must not go on
 before the record is written waits at most 50 ms, then goes on and the gap itself is recorded. A broken disk
-never stops anything; `trouble` says what is wrong.
+never stops anything; `trouble` says what is wrong. Neither does a folder that others can write to: the record
+is written all the same, into a file that only the owner can read or change, and the folder is shouted about.
 
 Records that somebody waits for go to the thread together, once per turn of the event loop. Those that nobody
 waits for follow as soon as no more requests leave, half a second later at the latest, so that writing down
@@ -36,6 +37,7 @@ from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
 from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.orders import iso
+from cancel_tui.private import exposed_folder, make_folder, open_private
 from cancel_tui.records import dataclass
 from cancel_tui.redaction import betrays, redacted
 
@@ -134,6 +136,8 @@ class Journal:
         self._lost = 0
         self._error: str | None = None
         self._late = False
+        self.exposed: str | None = None
+        """Who beside the owner could remove the record, and what to do about it."""
         self.missing = 0
         """Records that could not be written, since the beginning."""
         self.path: Path | None = None
@@ -143,13 +147,20 @@ class Journal:
 
     @property
     def trouble(self) -> str | None:
-        """Why the last record could not be written, or not in time; None while all is well."""
-        return self._error or ("the disk is slow: records are written late" if self._late else None)
+        """Why the last record could not be written, or not in time, or who could remove it; None while all
+        is well."""
+        late = "the disk is slow: records are written late" if self._late else None
+        return self._error or late or self.exposed
 
     @property
     def broken(self) -> str | None:
         """Why the last record could not be written at all; one that was only late counts as written."""
         return self._error
+
+    @property
+    def words(self) -> str | None:
+        """The trouble as a sentence; None while all is well."""
+        return f"cannot be written: {self._error}" if self._error else self.trouble
 
     def note(self, kind: str, **facts: Any) -> None:
         """Write a record without waiting for it."""
@@ -347,10 +358,9 @@ class Journal:
     def _open(self) -> None:
         if self.path is None:
             return
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        self._file = os.open(self.path, flags, 0o600)
+        make_folder(self.path.parent)
+        self.exposed = exposed_folder(self.path.parent)
+        self._file = open_private(self.path, os.O_APPEND)
 
     def _append(self, record: dict[str, Any]) -> None:
         before = self._previous, self._sequence

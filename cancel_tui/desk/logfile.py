@@ -11,11 +11,11 @@ import contextlib
 import errno
 import os
 import queue
-import stat
 import threading
 from pathlib import Path
 
 from cancel_tui.desk.process import hold
+from cancel_tui.private import ExposedError, exposed_folder, make_folder, open_private
 from cancel_tui.redaction import redact
 from cancel_tui.text import literal
 
@@ -29,10 +29,6 @@ LONGEST = 2_000
 """Characters of one line."""
 BACKLOG = 10_000
 """Lines that wait for the disk; more are lost."""
-
-_PRIVATE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-# A FIFO that somebody has put there would block the thread without O_NONBLOCK.
-_PRIVATE |= getattr(os, "O_NONBLOCK", 0)
 
 
 class LogFile:
@@ -129,9 +125,12 @@ class LogFile:
         if folder is None:
             return
         if self.path is None or self._lock is None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
             if folder.is_symlink():
                 raise OSError(errno.ELOOP, "the log folder is a symbolic link")
+            why = exposed_folder(folder)
+            if why:
+                raise ExposedError(why)
             self.path = self._claim(folder)
         self._file, self._size = _opened(self.path, os.O_APPEND)
 
@@ -159,14 +158,5 @@ class LogFile:
 
 def _opened(path: Path, flags: int) -> tuple[int, int]:
     """A regular file for the owner alone, and its size; raises OSError, also for a symbolic link."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | flags | _PRIVATE, 0o600)
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, f"{path.name} is no regular file")
-        if hasattr(os, "fchmod") and stat.S_IMODE(found.st_mode) & 0o077:
-            os.fchmod(handle, 0o600)
-    except OSError:
-        os.close(handle)
-        raise
-    return handle, found.st_size
+    handle = open_private(path, flags)
+    return handle, os.fstat(handle).st_size

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cancel_tui.private import open_regular
+
 _BEYOND = 1 << 40
 """On Windows locks are mandatory: a byte far behind the end of every file is locked instead of the file."""
 
@@ -69,7 +71,7 @@ def alive(path: Path, first: Mapping[str, Any]) -> bool | None:
 
 def _held(path: Path) -> bool | None:
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = open_regular(path)
     except OSError:
         return None
     try:

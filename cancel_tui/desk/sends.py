@@ -1,7 +1,8 @@
 """What was sent recently, remembered in the data directory, so that a second process counts it too.
 
 Each process appends to a file of its own and reads all of them; nobody waits for a lock. A file holds one
-line per metered request: class and wall-clock seconds. Files past the longest window are removed.
+line per metered request: class and wall-clock seconds. Files past the longest window are removed. A file of
+somebody else counts for nothing: it could use up a budget that a cancel needs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
+from cancel_tui.private import make_folder, open_private, open_regular, ours
 from cancel_tui.venues.base import CallClass
 
 _LONGEST = 86_400.0
@@ -48,16 +50,16 @@ class SendMemory:
             if path == self._own:
                 continue
             with contextlib.suppress(OSError, ValueError):
-                if path.stat().st_mtime < now_wall - _LONGEST:
+                if path.lstat().st_mtime < now_wall - _LONGEST:
                     path.unlink()
-                    continue
-                yield from self._fresh(path)
+                elif ours(path):
+                    yield from self._fresh(path)
 
     def _fresh(self, path: Path) -> Iterator[tuple[CallClass, float]]:
         done = self._read.get(path, 0)
-        if path.stat().st_size <= done:
+        if path.lstat().st_size <= done:
             return
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             file.seek(done)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
@@ -76,10 +78,8 @@ class SendMemory:
                 # Another process took the file for one that nobody uses any more.
                 self.close()
             if self._handle is None:
-                self._own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-                flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-                self._handle = os.open(self._own, flags, 0o600)
+                make_folder(self._own.parent)
+                self._handle = open_private(self._own, os.O_APPEND)
             os.write(self._handle, f"{call.value} {wall:.3f}\n".encode())
 
     def close(self) -> None:

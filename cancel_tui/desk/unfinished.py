@@ -7,6 +7,7 @@ such case by itself, because somebody has read its verdict; whoever names it fin
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from cancel_tui.desk.decision import Place, UnreadableError, places_from, scope_
 from cancel_tui.desk.process import alive
 from cancel_tui.desk.story import SETTLED, OrderStory, of_kill, order_stories, state_of
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
+from cancel_tui.private import open_regular, ours
 from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 
@@ -165,7 +167,8 @@ def _files(folder: Path, now: float, *, every: bool) -> list[Path]:
     found = []
     for path in sorted(folder.glob("*.jsonl")):
         try:
-            if every or path.stat().st_mtime > now - RECENT:
+            # What somebody else has put there decides nothing: its scope could be anything.
+            if ours(path) and (every or path.lstat().st_mtime > now - RECENT):
                 found.append(path)
         except OSError:
             continue
@@ -174,7 +177,8 @@ def _files(folder: Path, now: float, *, every: bool) -> list[Path]:
 
 def _life_records(path: Path) -> list[Record]:
     try:
-        data = path.read_bytes()
+        with os.fdopen(open_regular(path), "rb") as file:
+            data = file.read()
     except OSError:
         return []
     if b'"kind":"kill_begin"' not in data:

@@ -91,6 +91,9 @@ class Cluster:
         partial = path.with_name(f".{path.name}.{token_hex(4)}")
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if hasattr(os, "fchmod"):
+                # Whatever the umask has left of the rights.
+                os.fchmod(file.fileno(), 0o600)
             file.write(self.configuration())
         partial.replace(path)
 

@@ -358,6 +358,12 @@ class TestReport:
             (tmp_path / "reports").write_text("in the way")
             await here.press("e")
             await here.until(lambda: "could not be written" in here.line("banner"))
+            (tmp_path / "reports").unlink()
+            (tmp_path / "reports").mkdir()
+            (tmp_path / "reports").chmod(0o777)
+            await here.press("e")
+            await here.until(lambda: "others can write to it" in here.line("banner"))
+            assert list((tmp_path / "reports").iterdir()) == []
 
 
 class TestOutput:

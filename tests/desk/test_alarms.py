@@ -92,6 +92,11 @@ TABLE: list[tuple[str, Facts, str | None]] = [
     ("pending too long", stuck(11.0, 1, DeadEnd.PENDING), "2 p99: 1 cancel PENDING, asking on"),
     ("unanswered", stuck(11.0, 1, DeadEnd.SILENT), "2 p99: 1 cancel SILENT, asking on"),
     ("no journal", Facts(journal="No space left"), "2 records are being lost: the journal cannot be written"),
+    (
+        "a shared folder",
+        Facts(exposed="others can write"),
+        "2 the record is not safe: others can take it away",
+    ),
     ("an earlier kill", Facts(unended={"feed": "KILL feed has no end"}), "2 KILL feed has no end"),
 ]
 

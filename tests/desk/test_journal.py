@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from cancel_tui.clock import ManualClock, SystemClock
 from cancel_tui.desk import chain
+from cancel_tui.desk import journal as journal_module
 from cancel_tui.desk.chain import CLOSED, NEWEST, OPENED, read_journal, verify_journal
 from cancel_tui.desk.journal import LATEST, LONGEST_WAIT, Journal
 from cancel_tui.desk.process import alive
@@ -419,10 +420,8 @@ def trouble_of(journal: Journal) -> str | None:
 async def test_a_device_without_room_is_shouted_about_and_stops_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, full = os.open, os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr(
-        os, "open", lambda path, *rest: os.dup(full) if str(path).endswith(".jsonl") else real(path, *rest)
-    )
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(journal_module, "open_private", lambda *_: os.dup(full))
     journal = Journal(folder, SystemClock())
     for _ in range(3):
         assert await timed(journal) < LONGEST_WAIT + SLACK
