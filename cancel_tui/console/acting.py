@@ -9,12 +9,8 @@ from typing import Any
 
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.edges import WHY_READ_ONLY
-from cancel_tui.console.export import write_report
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
-from cancel_tui.console.screens.arm import ArmScreen
-from cancel_tui.console.screens.board import BoardScreen
-from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.telling import TellingApp
 from cancel_tui.desk.desk import Desk
@@ -57,6 +53,8 @@ class ActingApp(TellingApp, inherit_bindings=False):
         """Ask once, then cancel several named orders."""
         if not self._may_cancel():
             return
+        from cancel_tui.console.screens.confirm import ConfirmScreen
+
         orders = self._described(keys)
         if not orders:
             self.refuse(f"no live order is {how}")
@@ -94,6 +92,9 @@ class ActingApp(TellingApp, inherit_bindings=False):
 
         With a `case` its recorded scope is armed; the chord arms everything, also over such a screen.
         """
+        from cancel_tui.console.screens.arm import ArmScreen
+        from cancel_tui.console.screens.board import BoardScreen
+
         screen = self.screen
         if isinstance(screen, ArmScreen) and (case is not None or screen.case is None):
             if screen.lapsed:
@@ -133,6 +134,12 @@ class ActingApp(TellingApp, inherit_bindings=False):
         self.say(f"KILL {kill.kill_id[:6]}{resumes}: {scope_words(scope)}")
         while len(self.screen_stack) > 1:
             self.pop_screen()
+        self.show_board(kill)
+
+    def show_board(self, kill: Kill) -> None:
+        """Open the board of a kill."""
+        from cancel_tui.console.screens.board import BoardScreen
+
         self.push_screen(BoardScreen(kill))
 
     def export(self, kill: Kill) -> None:
@@ -140,6 +147,8 @@ class ActingApp(TellingApp, inherit_bindings=False):
         self.desk.spawn(self._export(kill))
 
     async def _export(self, kill: Kill) -> None:
+        from cancel_tui.console.export import write_report
+
         self.tell(await write_report(kill, self.desk.journal.path))
 
     def warm(self) -> None:

@@ -15,7 +15,7 @@ from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from cancel_tui.console import leaving, output, staying
+from cancel_tui.console import later, leaving, output, staying
 from cancel_tui.console.acting import ActingApp
 from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
@@ -27,10 +27,7 @@ from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
 from cancel_tui.console.palette import palette
 from cancel_tui.console.rooms import RoomyApp
-from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.base import DeskScreen
-from cancel_tui.console.screens.board import BoardScreen
-from cancel_tui.console.screens.help import ScrollScreen
 from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.telling import NOTICE
 from cancel_tui.console.unended import Unended
@@ -131,12 +128,14 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         if self._begun:
             return
         self._begun = True
+        later.ready_to_kill()
         self.desk.watchers.append(self.wake)
         self.frames.begin()
         self.desk.watch()
         for slot in self.desk.slots.values():
             self.desk.spawn(self.open_venue(slot))
         self.desk.spawn(self._look_back())
+        self.desk.spawn(later.load())
 
     def on_unmount(self) -> None:
         """The log file takes its last lines; nobody waits for them here."""
@@ -221,7 +220,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             self.say(line)
         self.alarms.look()
         screen = self.screen
-        covered = isinstance(screen, ArmScreen | BoardScreen | ScrollScreen)
+        covered = isinstance(screen, DeskScreen) and screen.COVERS
         if self._main.is_mounted and (not covered or getattr(screen, "LIVE", False)):
             # Behind those nobody sees the grid; bringing it up to date would take time from the kill.
             self._main.tick()
@@ -260,7 +259,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         elif command_id == "board":
             kills = [kill for kill in self.desk.kills if not kill.by_id]
             if kills:
-                self.push_screen(BoardScreen(kills[-1]))
+                self.show_board(kills[-1])
             else:
                 self.refuse("there was no kill yet")
         elif command_id == "acknowledge":

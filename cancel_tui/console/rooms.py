@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import import_module
 
 from textual.app import App
 from textual.screen import Screen
 
 from cancel_tui.console.keyroom import KeyDoor, KeyRoom
-from cancel_tui.console.screens.help import HelpScreen
-from cancel_tui.console.screens.keys import KeysScreen
-from cancel_tui.console.screens.log import LogScreen
-from cancel_tui.console.screens.venues import VenuesScreen
 from cancel_tui.desk.desk import Desk
 
-_ROOMS: Mapping[str, type[Screen[None]]] = {
-    "help": HelpScreen,
-    "log": LogScreen,
-    "keys": KeysScreen,
-    "venues": VenuesScreen,
-}
+_ROOMS = {"help": "HelpScreen", "log": "LogScreen", "keys": "KeysScreen", "venues": "VenuesScreen"}
+"""Module and class, by the command that opens it."""
+
+
+def _room(command_id: str) -> type[Screen[None]]:
+    """Loaded when it is first entered, or before."""
+    found: type[Screen[None]] = getattr(
+        import_module(f"cancel_tui.console.screens.{command_id}"), _ROOMS[command_id]
+    )
+    return found
 
 
 class RoomyApp(App[int], inherit_bindings=False):
@@ -39,10 +39,12 @@ class RoomyApp(App[int], inherit_bindings=False):
 
     def enter(self, command_id: str) -> bool:
         """Open the room of a command, unless one is in it already; False where it has none."""
-        room = _ROOMS.get(command_id)
-        if room is not None and not isinstance(self.screen, room):
+        if command_id not in _ROOMS:
+            return False
+        room = _room(command_id)
+        if not isinstance(self.screen, room):
             self.push_screen(room())
-        return room is not None
+        return True
 
     def want_practice(self) -> None:
         """Leave for the practice venues."""

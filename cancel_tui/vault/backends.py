@@ -7,7 +7,6 @@ one, so that an old secret can come back.
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -149,6 +148,8 @@ def _chosen(store: Store, explicit: bool) -> Chosen:
 
 def _named() -> Store | None:
     """The backend that the user named; raises NoBackend for one that cannot be loaded."""
+    import configparser
+
     from keyring.core import load_config, load_env
 
     source = ENVIRONMENT if os.environ.get(ENVIRONMENT) else _FILE

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -81,6 +80,8 @@ def retry_after(reply: Reply) -> float | None:
         return min(float(value), _LONGEST_RETRY)
     if not value:
         return None
+    from email.utils import parsedate_to_datetime
+
     try:
         wanted = parsedate_to_datetime(value).timestamp()
         now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()

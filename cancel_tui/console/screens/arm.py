@@ -48,6 +48,7 @@ _ALL_COLUMNS = 72
 class ArmScreen(DeskScreen):
     """First stage of the kill: preview, scope, word. Nothing is sent from here until the guard says so."""
 
+    COVERS = True
     WHERE: ClassVar[Where] = Where.ARMED
 
     def __init__(

@@ -34,6 +34,8 @@ class DeskScreen(Screen[None]):
     ALLOW_SELECT = False
     AUTO_FOCUS = ""
     WHERE: ClassVar[Where] = Where.GRID
+    COVERS: ClassVar[bool] = False
+    """Whether nobody sees the grid behind it."""
 
     @property
     def console_app(self) -> CancelApp:

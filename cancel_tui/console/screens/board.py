@@ -22,6 +22,7 @@ HOLD_WITHIN = 120.0
 class BoardScreen(DeskScreen):
     """Watches one kill; leaving it ends nothing."""
 
+    COVERS = True
     WHERE: ClassVar[Where] = Where.BOARD
 
     def __init__(self, kill: Kill) -> None:

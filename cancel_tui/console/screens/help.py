@@ -39,6 +39,7 @@ _SCROLL = {
 class ScrollScreen(DeskScreen):
     """A screen of one long text: arrows scroll, any other key leaves."""
 
+    COVERS = True
     WHERE: ClassVar[Where] = Where.EVERYWHERE
     LIVE: ClassVar[bool] = False
     """Whether it shows what the grid behind it holds, so that the grid must go on."""

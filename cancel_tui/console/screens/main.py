@@ -17,10 +17,6 @@ from cancel_tui.console.commands import Where, shown_key
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.rows import RowSource
 from cancel_tui.console.screens.base import FLOOR, DeskScreen
-from cancel_tui.console.screens.columns import ColumnsScreen
-from cancel_tui.console.screens.order import OrderScreen
-from cancel_tui.console.screens.recent import RecentScreen
-from cancel_tui.console.screens.totals import TotalsScreen
 from cancel_tui.console.totals import Sum, sum_of
 from cancel_tui.console.why import why
 from cancel_tui.console.widgets import FilterInput
@@ -189,6 +185,8 @@ class MainScreen(DeskScreen):
         elif command_id == "reverse":
             grid.set_sort(grid.model.sort, not grid.model.reverse)
         elif command_id == "columns":
+            from cancel_tui.console.screens.columns import ColumnsScreen
+
             self.app.push_screen(ColumnsScreen(grid))
         elif command_id == "unmark":
             grid.clear_marks()
@@ -197,8 +195,12 @@ class MainScreen(DeskScreen):
         elif command_id == "mark_all":
             self._mark_all()
         elif command_id == "totals":
+            from cancel_tui.console.screens.totals import TotalsScreen
+
             self.app.push_screen(TotalsScreen(grid, self.console_app.ledger))
         elif command_id == "recent":
+            from cancel_tui.console.screens.recent import RecentScreen
+
             self.app.push_screen(RecentScreen(self._rows.recent))
         elif command_id == "order":
             self._details()
@@ -252,6 +254,8 @@ class MainScreen(DeskScreen):
         if key is None:
             self.console_app.tell("no order is under the cursor; press an arrow key first")
             return
+        from cancel_tui.console.screens.order import OrderScreen
+
         self.app.push_screen(OrderScreen(key, self.grid, self.console_app.ledger))
 
     # Events
