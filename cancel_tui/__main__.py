@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 from cancel_tui import garbage
+from cancel_tui.cli import streams
 
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
     garbage.hold()
+    streams.stand_in()
     try:
         from cancel_tui import uncaught
 
@@ -19,8 +21,9 @@ def main() -> None:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         # While the program is still being loaded: nothing was sent.
-        sys.stderr.write("cancel-tui: interrupted\n")
+        streams.complain("cancel-tui: interrupted")
         status = 130
+    streams.finish()
     sys.exit(status)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def take(handlers: Mapping[str, Callable[[], None]]) -> list[int]:
@@ -32,10 +32,42 @@ def take(handlers: Mapping[str, Callable[[], None]]) -> list[int]:
 
 @contextmanager
 def taken(handlers: Mapping[str, Callable[[], None]]) -> Iterator[None]:
-    """As `take`, while this lasts; afterwards each signal has its default effect again."""
-    numbers = take(handlers)
+    """As `take`, while this lasts; afterwards each signal does again what it did before."""
+    numbers = {name: number for name in handlers if (number := getattr(signal, name, None)) is not None}
+    before = {number: signal.getsignal(number) for number in numbers.values()}
+    taken_now = take(handlers)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in taken_now:
             asyncio.get_running_loop().remove_signal_handler(number)
+            # None: it was set by no Python code, so that nobody can set it again.
+            if before[number] is not None:
+                signal.signal(number, before[number])
+
+
+def ignored(name: str) -> bool:
+    """Whether whoever started this process had it ignore the signal, as `nohup` does."""
+    number = getattr(signal, name, None)
+    return number is not None and signal.getsignal(number) is signal.SIG_IGN
+
+
+@contextmanager
+def interrupting(*names: str) -> Iterator[None]:
+    """While this lasts the named signals raise KeyboardInterrupt, as SIGINT does, where they would kill.
+
+    Nothing changes for one that is ignored or handled, that the platform does not have, or in a thread
+    other than the main one.
+    """
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+    changed = []
+    for number in numbers:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):
+                signal.signal(number, signal.default_int_handler)
+                changed.append(number)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)

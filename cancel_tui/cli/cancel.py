@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from cancel_tui.cli import render
 from cancel_tui.cli.interrupt import carried_out
-from cancel_tui.cli.kill import STATUS, report
-from cancel_tui.cli.main import INTERRUPTED
+from cancel_tui.cli.kill import concluded
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.cli.unended import announce
 from cancel_tui.cli.waiting import waits_told
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
+from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import AccountId, Family, Order, OrderId, OrderKey, VenueName
 from cancel_tui.scope import Scope
@@ -58,37 +57,36 @@ def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
     announce(options, clock)
     desk = make_desk(options, settings, clock)
-    return asyncio.run(_cancel(options, desk, desk.slots[VenueName(venue.name)], per_account))
+    work = _cancel(options, desk, desk.slots[VenueName(venue.name)], per_account)
+    return concluded(desk, work, as_json=options.json)
 
 
-async def _cancel(options: argparse.Namespace, desk: Desk, slot: Slot, per_account: bool) -> int:
-    try:
-        await desk.open([slot.name])
-        known: dict[str, Order] = {}
-        if per_account and slot.venue is not None and options.account is None:
-            with waits_told(desk):
-                await desk.list_venue(slot, Urgency.KILL, deep=True)
-            known = _known(slot)
-        keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]
-        sendable = frozenset(key for key in keys if key.account is not None or not per_account)
-        scope = Scope(
-            venues=frozenset({slot.name.casefold()}),
-            keys=sendable,
-            raw={"venue": [slot.name], "account": [options.account] if options.account else []},
-        )
-        kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
-        finished = True
-        if sendable:
-            finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
-        else:
-            kill.names = (slot.name,)
-            kill.locked[slot.name] = slot.error or _nowhere(keys)
-        kill.finished_wall = desk.clock.wall()
-        kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
-        report(kill, as_json=options.json)
-        return STATUS[kill.verdict] if finished else INTERRUPTED
-    finally:
-        await desk.close()
+async def _cancel(
+    options: argparse.Namespace, desk: Desk, slot: Slot, per_account: bool
+) -> tuple[Kill, bool]:
+    await desk.open([slot.name])
+    known: dict[str, Order] = {}
+    if per_account and slot.venue is not None and options.account is None:
+        with waits_told(desk):
+            await desk.list_venue(slot, Urgency.KILL, deep=True)
+        known = _known(slot)
+    keys = [_key(slot, raw, options.account, known) for raw in dict.fromkeys(options.order_id)]
+    sendable = frozenset(key for key in keys if key.account is not None or not per_account)
+    scope = Scope(
+        venues=frozenset({slot.name.casefold()}),
+        keys=sendable,
+        raw={"venue": [slot.name], "account": [options.account] if options.account else []},
+    )
+    kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
+    finished = True
+    if sendable:
+        finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
+    else:
+        kill.names = (slot.name,)
+        kill.locked[slot.name] = slot.error or _nowhere(keys)
+    kill.finished_wall = desk.clock.wall()
+    kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
+    return kill, finished
 
 
 def _known(slot: Slot) -> dict[str, Order]:

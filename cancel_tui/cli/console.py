@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cancel_tui import garbage, signals
 from cancel_tui.cli import render
-from cancel_tui.cli.session import KeyringCredentials, make_desk
+from cancel_tui.cli.session import KeyringCredentials, make_desk, needs_terminal
+from cancel_tui.cli.streams import on_terminal
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.staying import IDLE
 from cancel_tui.desk.desk import Desk
@@ -32,10 +32,11 @@ PATIENCE = 60.0
 def run(options: argparse.Namespace) -> int:
     """Open the console; on a terminal also without any venue, to say how to come by one."""
     path = config_path(options.config)
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = on_terminal()
     settings = Settings(path=path) if terminal and not path.exists() else load_settings(path)
     if not settings.enabled and not (terminal and not settings.venues):
         raise SettingsError(f"{settings.path}: no venue is configured and enabled; try `cancel-tui demo`")
+    needs_terminal()
     return asyncio.run(_console(options, settings))
 
 

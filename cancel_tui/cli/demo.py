@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from cancel_tui.cli import drill
 from cancel_tui.cli.console import show
 from cancel_tui.cli.practice import DEFAULT_ORDERS, Lists, add_practice, check_numbers, make_cluster
-from cancel_tui.cli.session import UsageError, practice_credentials
+from cancel_tui.cli.session import UsageError, needs_terminal, practice_credentials
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.practice.drills import overview
@@ -41,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--auto goes with --drill NAME only")
     orders, options.orders = options.orders, DEFAULT_ORDERS if options.orders is None else options.orders
     check_numbers(options)
-    return asyncio.run(_demo(options)) if options.drill is None else drill.run(options, orders)
+    if options.drill is not None:
+        return drill.run(options, orders)
+    needs_terminal()
+    return asyncio.run(_demo(options))
 
 
 async def practise(options: argparse.Namespace) -> int:

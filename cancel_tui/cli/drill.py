@@ -12,7 +12,7 @@ from cancel_tui.cli import render
 from cancel_tui.cli.interrupt import carried_out
 from cancel_tui.cli.kill import STATUS
 from cancel_tui.cli.main import INTERRUPTED
-from cancel_tui.cli.session import UsageError, practice_credentials
+from cancel_tui.cli.session import UsageError, needs_terminal, practice_credentials
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.drill_report import Row, Task
@@ -38,6 +38,8 @@ def run(options: argparse.Namespace, orders: int | None) -> int:
         raise UsageError("--drill brings its own faults and movement; leave --faults and --still out")
     if options.auto and options.read_only:
         raise UsageError("--read-only: nothing that cancels will run")
+    if not options.auto:
+        needs_terminal()
     if orders is not None:
         drill = replace(drill, orders=orders)
     return asyncio.run(_run(options, drill))

@@ -1,4 +1,7 @@
-"""A kill in the shell that is interrupted: nothing new leaves; what is in flight is waited for."""
+"""A kill in the shell that is interrupted: nothing new leaves; what is in flight is waited for.
+
+A signal that the caller had ignored stays ignored: under `nohup` a lost connection ends nothing.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,8 @@ async def _carried(
     second: asyncio.Event,
     signalled: Callable[[], None],
 ) -> bool:
-    with signals.taken(dict.fromkeys(_ENDING, signalled) | {"SIGTSTP": _stay}):
+    ending = [name for name in _ENDING if not signals.ignored(name)]
+    with signals.taken(dict.fromkeys(ending, signalled) | {"SIGTSTP": _stay}):
         if not await _either(task, first):
             return True
         kill.stop(desk.clock.monotonic())

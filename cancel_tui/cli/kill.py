@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from typing import TextIO
+from collections.abc import Coroutine
+from typing import Any, TextIO
 
 from cancel_tui.cancels import Ending
 from cancel_tui.cli import render
@@ -20,7 +21,9 @@ from cancel_tui.cli.session import (
     make_desk,
     scope_of,
     settings_of,
+    typed,
 )
+from cancel_tui.cli.streams import silence
 from cancel_tui.cli.unended import announce_later, chosen, what_was_in_flight
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
@@ -49,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--hold", type=duration, default=0.0, metavar="SECONDS", help="go on sweeping after flat"
     )
     parser.add_argument("--keep-protective", action="store_true", help="leave stop and take-profit orders")
-    parser.add_argument("--reason", metavar="TEXT", help="goes into the journal and the report")
+    parser.add_argument("--reason", metavar="TEXT", type=typed, help="goes into the journal and the report")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -86,7 +89,35 @@ def run(options: argparse.Namespace) -> int:
         kill = plan_resume(desk, lost, reason=options.reason, previews=previews, **limits)
     else:
         kill = desk.plan_kill(scope, reason=options.reason, previews=previews, **limits)
-    return asyncio.run(_kill(options, desk, kill, told=lost is not None))
+    return concluded(desk, _kill(options, desk, kill, told=lost is not None), as_json=options.json)
+
+
+def concluded(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], *, as_json: bool) -> int:
+    """Carry out a kill that may be interrupted, tell what became of it; the exit status.
+
+    `work` ends with the kill and whether it came to its end by itself. Once it is over a signal can only
+    cut the report short: the status is the verdict's all the same.
+    """
+    over: list[tuple[Kill, bool]] = []
+    try:
+        asyncio.run(_closing(desk, work, over))
+        report(over[0][0], as_json=as_json)
+    except KeyboardInterrupt:
+        if not over:
+            raise
+        silence(sys.stdout)
+    kill, finished = over[0]
+    return STATUS[kill.verdict] if finished else INTERRUPTED
+
+
+async def _closing(
+    desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], over: list[tuple[Kill, bool]]
+) -> None:
+    try:
+        with render.never_waiting():
+            over.append(await work)
+    finally:
+        await desk.close()
 
 
 def _needs_terminal(source: TextIO) -> None:
@@ -103,22 +134,17 @@ def _ask(word: str, what: str, source: TextIO) -> None:
         raise UsageError("the word was not typed; nothing was sent")
 
 
-async def _kill(options: argparse.Namespace, desk: Desk, kill: Kill, *, told: bool) -> int:
+async def _kill(options: argparse.Namespace, desk: Desk, kill: Kill, *, told: bool) -> tuple[Kill, bool]:
+    task = desk.start(kill, render.scope_json(kill.scope))
+    watch = asyncio.create_task(_progress(kill))
+    # Looking through the journal takes no time from the kill, which runs already.
+    looking = None if told else asyncio.create_task(announce_later(options, desk.clock))
     try:
-        task = desk.start(kill, render.scope_json(kill.scope))
-        watch = asyncio.create_task(_progress(kill))
-        # Looking through the journal takes no time from the kill, which runs already.
-        looking = None if told else asyncio.create_task(announce_later(options, desk.clock))
-        try:
-            finished = await carried_out(desk, kill, task)
-        finally:
-            watch.cancel()
-            if looking is not None:
-                await asyncio.wait({looking}, timeout=1.0)
-        report(kill, as_json=options.json)
-        return STATUS[kill.verdict] if finished else INTERRUPTED
+        return kill, await carried_out(desk, kill, task)
     finally:
-        await desk.close()
+        watch.cancel()
+        if looking is not None:
+            await asyncio.wait({looking}, timeout=1.0)
 
 
 async def _progress(kill: Kill) -> None:

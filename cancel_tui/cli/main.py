@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from cancel_tui import __version__, garbage
+from cancel_tui import __version__, garbage, signals
+from cancel_tui.cli.streams import complain
 from cancel_tui.uncaught import words
 
 _COMMANDS = {
@@ -78,20 +78,21 @@ def run(arguments: Sequence[str]) -> int:
         module = import_module(f"cancel_tui.cli.{options.command or 'console'}")
         _prepare()
         garbage.settle()
-        status: int = module.run(options)
+        with signals.interrupting("SIGTERM", "SIGHUP"):
+            status: int = module.run(options)
     except (UsageError, SettingsError) as why:
-        sys.stderr.write(f"cancel-tui: {why}\n")
+        complain(f"cancel-tui: {why}")
         return USAGE
     except KeyboardInterrupt:
-        sys.stderr.write("cancel-tui: interrupted\n")
+        complain("cancel-tui: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        return FAILED
+        return UNPROVEN
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else USAGE
     except Exception as error:
         # Neither the text nor the traceback: either could carry a secret.
-        sys.stderr.write(f"cancel-tui: {words(error)}\n")
+        complain(f"cancel-tui: {words(error)}")
         return UNPROVEN
     return status
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from cancel_tui.cli.streams import Aside, silence
 from cancel_tui.desk.report import kill_json, order_json, scope_json, short, venue_json, verdict_line
 from cancel_tui.text import table
 
 __all__ = [
     "document",
     "kill_json",
+    "never_waiting",
     "order_json",
     "say",
     "scope_json",
@@ -30,9 +32,26 @@ def say(text: str = "") -> None:
     _write(sys.stdout, text)
 
 
+_aside: Aside | None = None
+"""Who writes to standard error meanwhile."""
+
+
 def warn(text: str) -> None:
     """One line on standard error."""
-    _write(sys.stderr, text)
+    if _aside is None or not _aside.take(text):
+        _write(sys.stderr, text)
+
+
+@contextmanager
+def never_waiting() -> Iterator[None]:
+    """While this lasts, `warn` waits for nobody: a reader that reads nothing would hold up the cancels."""
+    global _aside  # noqa: PLW0603
+    before, _aside = _aside, Aside()
+    try:
+        yield
+    finally:
+        _aside.close()
+        _aside = before
 
 
 def _write(stream: Any, text: str) -> None:
@@ -42,17 +61,9 @@ def _write(stream: Any, text: str) -> None:
         stream.flush()
     except OSError as error:
         # What a kill has done, and its exit status, do not depend on who is listening.
-        _silence(stream)
+        silence(stream)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             warn(f"cancel-tui: standard output cannot be written: {error.strerror}")
-
-
-def _silence(stream: Any) -> None:
-    """Let later writes go nowhere, Python's own at exit among them."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 def document(value: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
+from cancel_tui.cli.streams import on_terminal
 from cancel_tui.clock import Clock, SystemClock
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.slot import LockedError
@@ -25,6 +27,15 @@ class UsageError(Exception):
 def settings_of(options: argparse.Namespace) -> Settings:
     """The configuration; raises SettingsError."""
     return load_settings(config_path(options.config))
+
+
+def needs_terminal() -> None:
+    """Raise UsageError where nobody could type or see anything."""
+    if not on_terminal():
+        raise UsageError(
+            "the console needs a terminal; without one use `cancel-tui orders`, `cancel-tui cancel`, "
+            "or `cancel-tui kill --yes`"
+        )
 
 
 async def practice_credentials(settings: VenueSettings) -> Mapping[str, Secret]:
@@ -96,11 +107,16 @@ def duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
+def typed(text: str) -> str:
+    """Words of the command line as they were meant: in a locale without UTF-8 its bytes come in undecoded."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
 def add_scope(parser: argparse.ArgumentParser) -> None:
     """The scope options."""
     group = parser.add_argument_group("scope", "AND between different options, OR within one; none means all")
     for name in ("venue", "account", "symbol", "exchange"):
-        group.add_argument(f"--{name}", action="append", default=[], metavar=name.upper())
+        group.add_argument(f"--{name}", action="append", default=[], type=typed, metavar=name.upper())
     group.add_argument("--side", action="append", default=[], choices=["buy", "sell"], type=str.lower)
     group.add_argument("--older-than", type=duration, metavar="DURATION", help="such as 90s, 5m, 2h, 1d")
 

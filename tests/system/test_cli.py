@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.shell import LIMIT, Done, Floor, practice
+from tests.system.shell import Done, Floor, practice
 
 ORDER_KEYS = frozenset(
     {"venue", "account", "order_id", "client_order_id", "family", "symbol", "display_symbol", "exchange"}
@@ -458,36 +456,6 @@ def test_a_venue_that_ignores_cancels_is_known_to_be_not_flat(tmp_path: Path) ->
         done = floor.shell("cancel", "roxom", min(before), "--deadline", "2")
         assert done.status == 1, done.out
         assert "NOT FLAT" in done.out
-
-
-def test_an_interrupted_kill_ends_with_130_and_its_record_stays_readable(tmp_path: Path) -> None:
-    with practice(tmp_path / "slow", "--orders", "25", "--faults", "hang") as floor:
-        process = floor.shell.start("kill", "--yes", "--json", "--venue", "p99")
-        until = time.monotonic() + LIMIT
-        while not any("request" in path.read_text() for path in floor.shell.data.glob("journal/*.jsonl")):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        done = floor.shell.ended(process)
-        assert done.status == 130
-        assert done.json["verdict"] == "unverified", "what is known is told, as one document"
-        verified = floor.shell("journal", "verify", "--json")
-        assert verified.status == 0
-        assert len(verified.json["kills_without_end"]) == 1
-        assert floor.shell.leaks() == []
-
-
-def test_who_listens_changes_neither_a_kill_nor_its_exit_status(doomed: Floor) -> None:
-    assert doomed.live("p99")
-    process = doomed.shell.start("kill", "--yes", "--venue", "p99")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    told = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(LIMIT) == 0, told
-    assert "BrokenPipe" not in told
-    assert doomed.live("p99") == {}
 
 
 def test_a_stop_order_is_cancelled_where_its_account_is_named_and_looked_for_nowhere_else(

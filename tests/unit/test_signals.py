@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from cancel_tui.signals import take, taken
+from cancel_tui.signals import ignored, interrupting, take, taken
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows hands no signal to an event loop")
 
@@ -48,3 +48,26 @@ async def test_another_thread_takes_none() -> None:
 
     assert await asyncio.to_thread(asyncio.run, there()) == []
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+async def test_it_is_given_back_to_whoever_had_it_before() -> None:
+    with interrupting("SIGUSR1"):
+        with taken({"SIGUSR1": lambda: None}):
+            pass
+        assert signal.getsignal(signal.SIGUSR1) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+def test_what_would_kill_interrupts_and_what_is_ignored_stays_ignored() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupting("SIGUSR1", "SIGNOTHING"):
+        os.kill(os.getpid(), signal.SIGUSR1)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert not ignored("SIGUSR1")
+    assert not ignored("SIGNOTHING")
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        assert ignored("SIGUSR1")
+        with interrupting("SIGUSR1"):
+            os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
