@@ -128,7 +128,7 @@ class Session:
         listed = payload if isinstance(payload, list) else []
         now: dict[str, Any] = {}
         orders: list[Order] = []
-        strange = not isinstance(payload, list)
+        strange, moved = not isinstance(payload, list), False
         for row in listed:
             order_id = text(row, "orderId") if isinstance(row, dict) else None
             if order_id is None:
@@ -137,11 +137,14 @@ class Session:
             now[order_id] = row
             if before is None or before.get(order_id) == row:
                 continue
+            moved = True
             order = read_order(row, self._venue, account)
             if order is not None:
                 orders.append(order)
         self._rows[account] = now
-        return Heard(tuple(orders), reread=before is not None and (strange or now != before))
+        # Where every row is as it was, one that is missing shows in their number: nothing is compared twice.
+        other = before is not None and (strange or moved or len(now) != len(before))
+        return Heard(tuple(orders), reread=other)
 
 
 class OrderFeed:
