@@ -57,7 +57,7 @@ class Engine(Listing):
     def next(self, now: float) -> list[Action]:
         """What may be done at this moment. The runner must start every action that it is given."""
         actions: list[Action] = []
-        self._survey = now - self._surveyed >= self._gap(now) or not self.flying
+        self._survey = now - self._surveyed >= self._gap(now) or not (self._queue or self.flying)
         if self._survey:
             self._surveyed = now
         if not self.expired(now):
@@ -71,8 +71,9 @@ class Engine(Listing):
 
     def wake_at(self, now: float) -> float:
         """When `next` should be asked again although nothing has come back."""
-        if not self._survey:
-            return self._surveyed + self._gap(now)
+        gap = self._gap(now)
+        if not self._survey or (self._queue and gap > 0):
+            return self._surveyed + gap
         times = [inf]
         if not self.expired(now):
             times.append(self.deadline)

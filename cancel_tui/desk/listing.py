@@ -287,6 +287,8 @@ class Listing(Endings):
         elif self.proof.streak:
             # Nothing is left in what it read; the rest follows as soon as scarce lists need not be spared.
             self._list_at = now
+        elif self._more_to_send:
+            self._list_at = now + self.aim.list_interval
         elif listed or self.tracks:
             self._empty_wait += 1
             first, longest = (1.5, 6.0) if self._scarce else (0.25, 2.0)

@@ -93,12 +93,12 @@ class VenueRun:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self.trail.scan()
+            self.trail.scan(whole=True)
             raise
         finally:
             self._quiet()
             self._forgo()
-        self.trail.scan()
+        self.trail.scan(whole=True)
         self.trail.describe()
         self.over = True
         self.changed()

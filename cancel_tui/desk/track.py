@@ -82,7 +82,10 @@ class Track(msgspec.Struct, eq=False, gc=False):
 
     def describe(self, order: Order) -> None:
         """Keep a newer description; what it leaves out stays known."""
-        self.order = order if self.order is None else merge(self.order, order)
+        if self.order is None or order == self.order:
+            self.order = order
+        else:
+            self.order = merge(self.order, order)
         if order.filled is not None:
             self.last_seen_filled = order.filled
             if self.first_seen_filled is None and order.status.live:

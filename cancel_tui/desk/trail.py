@@ -52,6 +52,8 @@ class Trail:
         self._engine = engine
         self._marks: dict[OrderKey, _Mark] = {}
         self._shown: dict[str, dict[OrderKey, tuple[Any, ...]]] = {}
+        self._serial = 0
+        """Up to where the changes were taken in by the last scan."""
         self._flat = False
         self.diary = Diary()
         """The same in short, per order."""
@@ -174,10 +176,15 @@ class Trail:
         self.note("order", **facts)
         self._proof()
 
-    def scan(self) -> None:
-        """Where every order stands of which that is new, and whether the venue's flat came or went."""
+    def scan(self, *, whole: bool = False) -> None:
+        """Where every order stands of which that is new, and whether the venue's flat came or went.
+
+        At the end the `whole` of them is looked at: no record rests on somebody's having noted a change.
+        """
+        if whole:
+            self._serial = -1
         groups: dict[tuple[str | None, _Mark], list[Track]] = {}
-        for key, track in self._engine.tracks.items():
+        for key, track in self._changed():
             mark = _mark(track)
             if self._marks.get(key) != mark:
                 self._marks[key] = mark
@@ -197,6 +204,13 @@ class Trail:
         for piece in _pieces(rows) if rows else ():
             self.note("orders", groups=piece)
         self._proof()
+
+    def _changed(self) -> Iterable[tuple[OrderKey, Track]]:
+        """Orders of which something is, or may be, different since the last scan."""
+        changes, tracks = self._engine.changes, self._engine.tracks
+        keys = changes.since(self._serial) if self._serial >= 0 else None
+        self._serial = changes.serial
+        return tracks.items() if keys is None else [(key, tracks[key]) for key in keys if key in tracks]
 
     def _proof(self) -> None:
         engine = self._engine

@@ -151,3 +151,44 @@ def test_what_a_list_brings_in_a_rush_takes_its_place_at_once(monkeypatch: pytes
     hurry.engine.took_list(hurry.now, {"all": (hurry.now, found)}, None, hurry.now, WALL)
     hurry.engine.took_cancel(hurry.flying[0], Answered(CancelAck()), hurry.now, WALL)
     assert SendCancel(urgent.key) in hurry.engine.next(hurry.now)
+
+
+def test_answers_that_come_all_at_once_cause_no_look_at_all_orders_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 4_000
+    hurry = Hurry(count, monkeypatch)
+    it = hurry.engine
+    for _ in range(count):
+        batch = [one.key for one in it.next(hurry.now) if isinstance(one, SendCancel)]
+        assert it.wake_at(hurry.now) <= hurry.now + LONGEST_GAP * 20
+        hurry.sent += batch
+        hurry.now += TURN
+        for key in batch:
+            it.took_cancel(key, Answered(CancelAck()), hurry.now, WALL)
+        if len(hurry.sent) == count:
+            break
+    assert len(set(hurry.sent)) == count
+    assert hurry.looks <= 3 * count
+
+
+def test_while_cancels_leave_lists_keep_their_interval_whatever_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 4_000
+    hurry = Hurry(count, monkeypatch)
+    it = hurry.engine
+    lists: list[float] = []
+    flying: list[OrderKey] = []
+    while hurry.now < RUSH + 1.0:
+        actions = it.next(hurry.now)
+        flying += [one.key for one in actions if isinstance(one, SendCancel)]
+        if ListOrders() in actions:
+            lists.append(hurry.now)
+            it.took_parts(Parts((Part("all"),)))
+            left = [one for one in orders(count) if not it.tracks[one.key].ended_at]
+            found: Outcome[PartList] = Answered(PartList(tuple(left)))
+            it.took_list(hurry.now, {"all": (hurry.now, found)}, None, hurry.now, WALL)
+        hurry.now += TURN
+        it.took_cancel(flying.pop(0), Answered(CancelAck()), hurry.now, WALL)
+    assert len(lists) <= 1 + (RUSH + 1.0) / it.aim.list_interval
