@@ -236,6 +236,9 @@ class Settings:
     path: Path | None
     venues: tuple[VenueSettings, ...] = ()
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    weak_keyrings: tuple[str, ...] = ()
+    """`accept` of `[keyring]`: keyring backends, as module and class, that may serve although they keep
+    credentials as plain text or keep nothing."""
 
     @property
     def enabled(self) -> tuple[VenueSettings, ...]:
@@ -322,6 +325,16 @@ def _console(path: Path, values: object) -> ConsoleSettings:
     )
 
 
+def _weak_keyrings(path: Path, values: object) -> tuple[str, ...]:
+    table = Table(path, "keyring", values)
+    table.only(frozenset({"accept"}), "[keyring]")
+    accept = table.texts("accept") or ()
+    for name in accept:
+        if not re.fullmatch(r"\w+(\.\w+)+", name):
+            raise table.fail("accept", "must be backends by module and class, as `keys list` names them")
+    return accept
+
+
 def parse_settings(text: str, path: Path) -> Settings:
     """Read a configuration's text; raises SettingsError."""
     try:
@@ -332,7 +345,7 @@ def parse_settings(text: str, path: Path) -> Settings:
         # A number of thousands of digits, or brackets nested as deep.
         raise SettingsError(f"{path}: no usable TOML ({type(error).__name__})") from error
     root = Table(path, "top level", document)
-    root.only(frozenset({"venues", "console"}), "the top level")
+    root.only(frozenset({"venues", "console", "keyring"}), "the top level")
     venues = Table(path, "venues", document.get("venues", {}))
     folded: dict[str, str] = {}
     for name in venues.values:
@@ -345,6 +358,7 @@ def parse_settings(text: str, path: Path) -> Settings:
         path=path,
         venues=tuple(_venue(path, name, values) for name, values in venues.values.items()),
         console=_console(path, document.get("console", {})),
+        weak_keyrings=_weak_keyrings(path, document.get("keyring", {})),
     )
 
 

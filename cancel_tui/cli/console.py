@@ -41,15 +41,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _console(options: argparse.Namespace, settings: Settings) -> int:
-    keys = KeyringCredentials()
-    vault = Vault(limit_seconds=PATIENCE)
+    keys = KeyringCredentials(settings)
+    vault = Vault(limit_seconds=PATIENCE, accept=settings.weak_keyrings)
     desk = make_desk(options, settings, credentials=keys)
     made: list[CancelApp] = []
 
     def make(ascii_only: bool) -> CancelApp:
         from cancel_tui.console.app import CancelApp
 
-        door = KeyDoor(vault, keys.hold, keys.drop)
+        door = KeyDoor(vault, keys.hold, keys.drop, lambda: keys.vault.seen or vault.seen)
         app = CancelApp(desk, read_only=options.read_only, ascii_only=ascii_only, door=door)
         made.append(app)
         return app

@@ -70,7 +70,7 @@ def _print(findings: list[Finding]) -> None:
 
 async def _asked(settings: Settings, folder: Path) -> list[Finding]:
     """The keyring, then every venue at the same time."""
-    credentials = KeyringCredentials()
+    credentials = KeyringCredentials(settings)
     # Without a data directory the desk writes neither journal nor sends.
     desk = Desk(settings, SystemClock(), None, credentials)
     try:
@@ -99,6 +99,9 @@ async def _keyring(settings: Settings, credentials: KeyringCredentials) -> Findi
     except VaultError as why:
         return Finding("keyring", None, False if needed else None, str(why))
     detail = f"{info.name} ({info.strength.value})"
+    if not info.usable and info.strength is Strength.PLAINTEXT:
+        remedy = f'start a system keyring, or accept this one: [keyring] accept = ["{info.name}"]'
+        return Finding("keyring", None, False if needed else None, f"{detail}: not used", remedy)
     if info.strength is Strength.NONE:
         remedy = "start the system's keyring, or name a backend in PYTHON_KEYRING_BACKEND"
         return Finding("keyring", None, False if needed else None, f"{detail}: keeps nothing", remedy)

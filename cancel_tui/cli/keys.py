@@ -109,7 +109,7 @@ async def _patiently(work: Awaitable[Any]) -> Any:
 
 def _set(options: argparse.Namespace, settings: Settings) -> int:
     venue = _kept(options.venue, settings)
-    vault = Vault(limit_seconds=_PATIENCE)
+    vault = Vault(limit_seconds=_PATIENCE, accept=settings.weak_keyrings)
     if options.from_stdin:
         fields = _from_stdin()
     else:
@@ -196,7 +196,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _listed(options: argparse.Namespace, settings: Settings) -> int:
-    vault = Vault()
+    vault = Vault(accept=settings.weak_keyrings)
     info: BackendInfo | None = None
     error: str | None = None
     known: dict[str, bool] = {}
@@ -237,6 +237,7 @@ def _backend_json(info: BackendInfo | None) -> dict[str, Any] | None:
         "class": info.name,
         "strength": info.strength.value,
         "explicit": info.explicit,
+        "usable": info.usable,
         "warning": info.warning,
     }
 
@@ -280,7 +281,8 @@ def _delete(options: argparse.Namespace, settings: Settings) -> int:
     shared = _sharing(venue, settings)
     if not options.yes:
         _confirm(f"Delete the credentials stored under {venue.credentials!r}{shared}? [y/N] ")
-    asyncio.run(_patiently(Vault(limit_seconds=_PATIENCE).delete(venue.credentials)))
+    vault = Vault(limit_seconds=_PATIENCE, accept=settings.weak_keyrings)
+    asyncio.run(_patiently(vault.delete(venue.credentials)))
     render.say(f"{venue.name}: the entry {venue.credentials!r}{shared} is deleted")
     return 0
 

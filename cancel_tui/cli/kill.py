@@ -72,9 +72,12 @@ def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
     scope = scope_of(options, settings, clock, keep_protective=options.keep_protective)
     lost = None if options.resume is None else chosen(options, clock)
-    credentials = KeyringCredentials()
+    credentials = KeyringCredentials(settings)
     if not options.yes:
         _needs_terminal(sys.stdin)
+    if options.preview or not options.yes:
+        # A prompt of the keyring is answered, or not, while the word is typed.
+        credentials.begin(one for one in settings.enabled if scope.venue_in(one.name))
     what, previews = "everything in scope", []
     if lost is not None:
         scope, what = lost.scope(), f"what kill {literal(lost.kill_id, 40)} left"

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from cancel_tui.cli.streams import on_terminal
@@ -56,10 +56,10 @@ async def practice_credentials(settings: VenueSettings) -> Mapping[str, Secret]:
 class KeyringCredentials:
     """Credentials from the OS keyring, from the practice server for practice venues."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         from cancel_tui.vault import Vault
 
-        self.vault = Vault()
+        self.vault = Vault(accept=settings.weak_keyrings)
         self._found: dict[str, Mapping[str, Secret]] = {}
         """Read once: a kill that follows a preview must not wait for the keyring again."""
 
@@ -75,6 +75,10 @@ class KeyringCredentials:
             return self._found[settings.credentials]
         except VaultError as why:
             raise LockedError(str(why)) from why
+
+    def begin(self, venues: Iterable[VenueSettings]) -> None:
+        """Begin to read what these venues need, so that it is there when a kill wants it."""
+        self.vault.begin(dict.fromkeys(one.credentials for one in venues if not one.practice))
 
     def hold(self, entry: str, fields: Mapping[str, Secret]) -> None:
         """Give these for an entry from now on: they were just stored, or read by somebody else."""
@@ -92,7 +96,7 @@ def make_desk(
     credentials: KeyringCredentials | None = None,
 ) -> Desk:
     """The desk for one command; a second one of the same process may share the credentials of the first."""
-    found = credentials or KeyringCredentials()
+    found = credentials or KeyringCredentials(settings)
     return Desk(settings, clock or SystemClock(), data_path(options.data_dir), found)
 
 

@@ -60,6 +60,8 @@ class KeyDoor:
     """Work with these fields of an entry from the next opening on."""
     drop: Callable[[str], None]
     """Forget the fields of an entry."""
+    seen: Callable[[], BackendInfo | None] = lambda: None
+    """The backend that credentials came from, as far as it is known without asking."""
 
 
 class KeyState(StrEnum):
@@ -153,6 +155,12 @@ class KeyRoom:
     def asking(self) -> bool:
         """Whether an answer of the keyring is waited for."""
         return bool(self._doing)
+
+    @property
+    def mark(self) -> str:
+        """What every screen says of a keyring that protects nothing; empty for one that does."""
+        info = self.backend or (self._door.seen() if self._door is not None else None)
+        return (info.mark if info is not None else None) or ""
 
     def why_not(self, entry: Entry) -> str:
         """Why an entry cannot be set or deleted now; empty where it can."""

@@ -82,8 +82,11 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
-    """Environment, time and totals; what does not fit is left out whole, the least important first."""
+def header(ledger: Ledger, width: int, *, read_only: bool, lag: float, keyring: str = "") -> Text:
+    """Environment, time and totals; what does not fit is left out whole, the least important first.
+
+    `keyring` is what is to be said of a keyring that protects nothing.
+    """
     desk = ledger.desk
     counts = [ledger.venue(name) for name in desk.slots]
     doubt = "" if all(slot.complete for slot in desk.slots.values()) else "?"
@@ -92,6 +95,8 @@ def header(ledger: Ledger, width: int, *, read_only: bool, lag: float) -> Text:
     if read_only:
         left.append(" READ-ONLY ", "bold reverse")
     left.append_text(off_mark(desk))
+    if keyring:
+        left.append(f" {keyring} ", f"{DOUBT} reverse")
     pieces = [(1, Text(f"OPEN {total}{doubt}", "bold"))]
     sides = f"BUY {sum(count.buys for count in counts)}  SELL {sum(count.sells for count in counts)}"
     pieces.append((5, Text(sides)))

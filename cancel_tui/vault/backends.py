@@ -2,7 +2,8 @@
 
 What the user named is used as told. What was merely found is used only if it protects something, and
 always as one single store: keyring's own chain of stores writes to one, reads from all and deletes from
-one, so that an old secret can come back.
+one, so that an old secret can come back. Whoever names the chain has named none of its members. A store that
+keeps nothing serves only where the configuration accepts it by name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import Enum
 from typing import Protocol, cast
 
 from cancel_tui.records import dataclass
-from cancel_tui.vault.errors import cannot_load
+from cancel_tui.vault.errors import cannot_load, no_backend, refused_plaintext, switched_off, would_prompt
 
 
 class Strength(Enum):
@@ -37,8 +38,16 @@ class BackendInfo:
     """Module and class."""
     strength: Strength
     explicit: bool
-    """The user named it, in the environment or in keyringrc.cfg."""
+    """The user named it, in the environment, in keyringrc.cfg or in the configuration."""
     warning: str | None
+    usable: bool = True
+    """It may serve: it protects something, or the user named it all the same."""
+
+    @property
+    def mark(self) -> str | None:
+        """What the header says of a backend that protects nothing; None for any other."""
+        marks = {Strength.PLAINTEXT: "PLAINTEXT KEYRING", Strength.NONE: "KEYRING KEEPS NOTHING"}
+        return marks.get(self.strength)
 
 
 class Store(Protocol):
@@ -72,6 +81,17 @@ class Chosen:
     would_prompt: bool
     """It would ask for a password on the terminal."""
 
+    def usable(self) -> Store:
+        """The instance; raises NoBackend for one that must not or cannot serve, VaultLocked for a prompt."""
+        info = self.info
+        if not info.usable:
+            if info.strength is Strength.PLAINTEXT:
+                raise refused_plaintext(info.name)
+            raise switched_off(info.name) if info.explicit else no_backend()
+        if self.would_prompt:
+            raise would_prompt(info.name)
+        return self.store
+
 
 ENVIRONMENT = "PYTHON_KEYRING_BACKEND"
 _FILE = "keyringrc.cfg"
@@ -101,6 +121,7 @@ _RANK: Mapping[Strength, int] = {
     Strength.PLAINTEXT: 1,
     Strength.NONE: 0,
 }
+_WEAK = (Strength.PLAINTEXT, Strength.NONE)
 _RANK_PROMPTING = 2
 """A file that would ask for its password on the console's own terminal: better than plain text only."""
 
@@ -109,10 +130,15 @@ def _name(store: object) -> str:
     return f"{type(store).__module__}.{type(store).__qualname__}"
 
 
-def _strength(name: str) -> Strength:
-    if name in _STRENGTHS:
-        return _STRENGTHS[name]
-    return Strength.PLAINTEXT if "plaintext" in name.rpartition(".")[2].lower() else Strength.UNKNOWN
+def _strength(store: object) -> Strength:
+    """By the nearest class that is known, or that says of itself that it writes plain text."""
+    for cls in type(store).__mro__:
+        found = _STRENGTHS.get(f"{cls.__module__}.{cls.__qualname__}")
+        if found is not None:
+            return found
+        if "plaintext" in cls.__name__.lower():
+            return Strength.PLAINTEXT
+    return Strength.UNKNOWN
 
 
 def _would_prompt(store: object) -> bool:
@@ -128,22 +154,20 @@ def _warning(name: str, strength: Strength) -> str | None:
         return f"keyring backend {name} keeps secrets as plain text"
     if strength is Strength.NONE:
         return f"keyring backend {name} keeps nothing: credentials cannot be stored"
-    if name == _CHAINER:
-        return f"keyring backend {name} spreads secrets over several stores: deleted ones can come back"
     if strength is Strength.UNKNOWN:
         return f"keyring backend {name} is not known to cancel-tui: how well it protects secrets is not known"
     return None
 
 
-def _chosen(store: Store, explicit: bool) -> Chosen:
-    name = _name(store)
-    strength = _strength(name)
+def _chosen(store: Store, explicit: bool, accept: frozenset[str]) -> Chosen:
+    name, strength = _name(store), _strength(store)
+    accepted = name in accept
+    usable = accepted or strength not in _WEAK or (explicit and strength is Strength.PLAINTEXT)
     if name == _WINDOWS and "KEYRING_PROPERTY_PERSIST" not in os.environ:
         # The default lets credentials roam to other machines of the same user.
         cast(_Persisting, store).persist = "local machine"
-    return Chosen(
-        store, BackendInfo(name, strength, explicit, _warning(name, strength)), _would_prompt(store)
-    )
+    info = BackendInfo(name, strength, explicit or accepted, _warning(name, strength), usable)
+    return Chosen(store, info, _would_prompt(store))
 
 
 def _named() -> Store | None:
@@ -174,7 +198,7 @@ def _strongest(stores: Iterable[Store]) -> Store | None:
         priority = _priority(store)
         if priority <= 0 or _name(store) == _CHAINER:
             continue
-        rank = (_RANK_PROMPTING if _would_prompt(store) else _RANK[_strength(_name(store))], priority)
+        rank = (_RANK_PROMPTING if _would_prompt(store) else _RANK[_strength(store)], priority)
         if best is None or rank > best[0]:
             best = (rank, store)
     return best[1] if best else None
@@ -188,12 +212,15 @@ def _priority(store: Store) -> float:
         return 0.0
 
 
-def choose() -> Chosen:
-    """Find the backend to use. Imports keyring, may talk to D-Bus, may block: never on the event loop."""
+def choose(accept: frozenset[str] = frozenset()) -> Chosen:
+    """Find the backend to use. Imports keyring, may talk to D-Bus, may block: never on the event loop.
+
+    `accept` names backends that may serve although they protect nothing; it does not prefer them.
+    """
     from keyring.backend import get_all_keyring
     from keyring.core import load_keyring
 
     named = _named()
-    if named is not None:
-        return _chosen(named, explicit=True)
-    return _chosen(_strongest(get_all_keyring()) or load_keyring(_FAIL), explicit=False)
+    if named is not None and _name(named) != _CHAINER:
+        return _chosen(named, True, accept)
+    return _chosen(_strongest(get_all_keyring()) or load_keyring(_FAIL), False, accept)

@@ -65,7 +65,8 @@ def refused_plaintext(backend: str) -> NoBackend:
     """Only a plain text store was found, and nobody asked for one."""
     return NoBackend(
         f"no usable keyring backend: {backend}, the only one found, keeps secrets as plain text; "
-        "start a system keyring, or name this one in PYTHON_KEYRING_BACKEND to use it all the same"
+        "start a system keyring, or accept this one by name in the configuration: "
+        f'`accept = ["{backend}"]` under [keyring]'
     )
 
 

@@ -84,6 +84,10 @@ class Items:
         self._prefix = prefix
         self._wanted = wanted
 
+    def look(self) -> None:
+        """Ask for an item that is none of ours: what is refused now is refused by the store as a whole."""
+        self._get(self._prefix)
+
     def has(self, name: str) -> bool:
         """An entry of this name was begun and finished; its parts are not looked at."""
         return self._get(self._service(name)) is not None

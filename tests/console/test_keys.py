@@ -26,7 +26,7 @@ from cancel_tui.console.screens.keys import KeysScreen
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import VenueName
 from cancel_tui.redaction import Secret
-from cancel_tui.settings import VenueSettings
+from cancel_tui.settings import Settings, VenueSettings
 from cancel_tui.vault import Vault
 from tests.console.ground import Ground, ground
 from tests.unit import keyring_doubles as doubles
@@ -66,12 +66,12 @@ def own_entries(text: str) -> str:
 @asynccontextmanager
 async def room(folder: Path, vault: Vault, **options: Any) -> AsyncIterator[Ground]:
     """A console whose venues have credentials in a keyring, and none stored yet unless a test did."""
-    source = KeyringCredentials()
+    source = KeyringCredentials(Settings(path=None))
 
     async def keys(settings: VenueSettings) -> Mapping[str, Secret]:
         return await source(settings)
 
-    door = KeyDoor(vault, source.hold, source.drop)
+    door = KeyDoor(vault, source.hold, source.drop, lambda: source.vault.seen)
     try:
         async with ground(
             folder, credentials=keys, door=door, configure=own_entries, listed=False, **options
@@ -349,6 +349,16 @@ async def test_a_weak_backend_is_warned_of_before_anything_is_typed(tmp_path: Pa
         assert "keeps secrets as plain text" in " ".join(here.line("warnings").split())
         await here.press("a", "1")
         assert "keeps secrets as plain text" in " ".join(here.line("warnings").split())
+
+
+@pytest.mark.parametrize(("backend", "shown"), [(PlaintextStore, True), (doubles.Memory, False)])
+async def test_a_keyring_that_protects_nothing_stands_in_the_header(
+    tmp_path: Path, use: Use, backend: type, shown: bool
+) -> None:
+    async with room(tmp_path, use(backend)) as here:
+        await here.until(lambda: "p99 LOCKED" in here.line("chips"))
+        assert ("PLAINTEXT KEYRING" in here.line("header")) is shown
+        assert "OPEN" in here.line("header")
 
 
 async def test_practice_venues_have_nothing_to_store(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
@@ -33,6 +34,20 @@ class FileKeyring(KeyringBackend):
         if items.pop(f"{service}|{username}", None) is None:
             raise PasswordDeleteError("not found")
         _write(items)
+
+
+class AskingKeyring(FileKeyring):
+    """Asks a person about the entry that `TEST_KEYRING_ASKS` names, and nobody answers.
+
+    What is read is written down beside its file.
+    """
+
+    def get_password(self, service: str, username: str) -> str | None:
+        with _file().with_suffix(".log").open("a") as log:
+            log.write(f"{service}\n")
+        if service == f"cancel-tui:{os.environ.get('TEST_KEYRING_ASKS')}":
+            threading.Event().wait()
+        return super().get_password(service, username)
 
 
 class LockedKeyring(FileKeyring):

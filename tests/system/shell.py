@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +115,7 @@ class Shell:
             assert secret not in done.out + done.err
         return done
 
-    def typed(self, *arguments: str, answers: Sequence[tuple[str, str]]) -> tuple[Done, str]:
+    def typed(self, *arguments: str, answers: Iterable[tuple[str, str]]) -> tuple[Done, str]:
         """Run with a terminal as standard input; wait for each prompt, then type. And what was echoed."""
         pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
         master, slave = pty.openpty()

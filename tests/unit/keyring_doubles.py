@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import keyring.backend
+import keyring.backends.null
 import keyring.errors
 import pytest
 
@@ -83,6 +84,24 @@ class Hanging(Memory):
         return self.items.get((service, username))
 
 
+class Asking(Memory):
+    """Asks a person about single entries, as macOS does; who answers none of them waits for ever."""
+
+    about: ClassVar[set[str]] = set()
+    """Services that are asked about."""
+    refused: ClassVar[set[str]] = set()
+    """Services for which the person says no at once."""
+    release: ClassVar[threading.Event] = Hanging.release
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.calls.append(("get", service))
+        if service in self.refused:
+            raise keyring.errors.KeyringLocked("denied")
+        if service in self.about:
+            self.release.wait(30)
+        return self.items.get((service, username))
+
+
 class Failing(Memory):
     """Raises whatever the test puts here."""
 
@@ -95,6 +114,21 @@ class Failing(Memory):
 
 class PlaintextThing(Memory):
     priority = 0.5
+
+
+class Renamed(PlaintextThing):
+    """Plain text all the same."""
+
+
+class Unkept(keyring.backends.null.Keyring):
+    """Keeps nothing, under a name of its own, and means to serve."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def priority(self) -> float:
+        return 0.1
 
 
 class Prompting(Memory):
@@ -129,6 +163,8 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     Memory.items.clear()
     Memory.calls.clear()
     Hanging.release.clear()
+    Asking.about.clear()
+    Asking.refused.clear()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND", raising=False)
@@ -160,9 +196,9 @@ async def found(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., 
     """Make a vault that has to find a backend among these by itself."""
     made: list[Vault] = []
 
-    def make(*backends: object) -> Vault:
+    def make(*backends: object, accept: Iterable[str] = ()) -> Vault:
         monkeypatch.setattr(keyring.backend, "get_all_keyring", lambda: list(backends))
-        made.append(Vault())
+        made.append(Vault(accept=accept))
         return made[-1]
 
     yield make

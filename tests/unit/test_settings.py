@@ -95,6 +95,14 @@ def test_the_defaults_of_each_kind(kind: str) -> None:
     assert one.mode == ("TEST" if kind == "p99-spot" else "LIVE")
 
 
+def test_weak_keyrings_are_accepted_by_name_only() -> None:
+    assert read("").weak_keyrings == ()
+    assert read('[keyring]\naccept = ["a.B", "keyrings.alt.file.PlaintextKeyring"]').weak_keyrings == (
+        "a.B",
+        "keyrings.alt.file.PlaintextKeyring",
+    )
+
+
 def test_an_empty_file_has_no_venues_and_a_sensible_console() -> None:
     found = read("")
     assert found.venues == ()
@@ -148,6 +156,9 @@ def test_venues_that_are_not_enabled_take_no_part() -> None:
 # ---------------------------------------------------------------- what is refused
 
 ERRORS = [
+    ('[keyring]\nbackend = "x.Y"', ["[keyring]", "backend", "unknown key", "accept"]),
+    ('[keyring]\naccept = "x.Y"', ["[keyring]", "accept", "list"]),
+    ('[keyring]\naccept = ["plaintext"]', ["[keyring]", "accept", "module and class"]),
     (venue("colour = 1"), ["[venues.x]", "colour", "unknown key", "base_url", "inst_types"]),
     (venue("lookback_days = 3"), ["[venues.x]", "lookback_days", "unknown key"]),
     (venue('ws_url = "wss://x"', kind="coinswitch-futures"), ["[venues.x]", "ws_url", "unknown key"]),

@@ -10,9 +10,11 @@ import pytest
 
 from cancel_tui.vault import (
     BackendInfo,
+    MissingEntry,
     NoBackend,
     Strength,
     Vault,
+    VaultBroken,
     backends,
 )
 from tests.unit import keyring_doubles
@@ -21,7 +23,9 @@ from tests.unit.keyring_doubles import (
     Memory,
     PlaintextThing,
     Prompting,
+    Renamed,
     Strong,
+    Unkept,
     Windows,
     plain,
     secrets,
@@ -82,14 +86,80 @@ async def test_nothing_found_is_an_answer_and_no_store(found: Callable[..., Vaul
         await vault.get("cs")
 
 
-async def test_plain_text_that_was_merely_found_is_read_but_never_written(
+async def test_plain_text_that_was_merely_found_is_refused_until_it_is_accepted_by_name(
     found: Callable[..., Vault],
 ) -> None:
     vault = found(PlaintextThing())
+    info = await vault.backend()
+    assert (info.explicit, info.usable, info.mark) == (False, False, "PLAINTEXT KEYRING")
+    for call in (vault.put("cs", secrets(jwt="x")), vault.get("cs"), vault.known(["cs"]), vault.delete("cs")):
+        with pytest.raises(NoBackend, match="plain text") as caught:
+            await call
+        assert f'`accept = ["{NAME}.PlaintextThing"]` under [keyring]' in str(caught.value)
+    assert not Memory.items
+    assert not Memory.calls
+    vault = found(PlaintextThing(), accept=["other.Backend", f"{NAME}.PlaintextThing"])
+    await vault.put("cs", secrets(jwt="x"))
+    assert plain(await vault.get("cs")) == {"jwt": "x"}
+    info = await vault.backend()
+    assert (info.explicit, info.usable, info.mark) == (True, True, "PLAINTEXT KEYRING")
+    assert vault.seen == info
+
+
+async def test_a_store_that_protects_is_taken_though_a_weaker_one_is_accepted(
+    found: Callable[..., Vault],
+) -> None:
+    vault = found(PlaintextThing(), Memory(), accept=[f"{NAME}.PlaintextThing"])
+    info = await vault.backend()
+    assert (info.name, info.mark) == (f"{NAME}.Memory", None)
+
+
+@pytest.mark.parametrize("name", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
+async def test_what_keeps_nothing_serves_only_where_the_configuration_accepts_it(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
+    vault = Vault()
+    assert not (await vault.backend()).usable
+    with pytest.raises(NoBackend, match="keeps nothing"):
+        await vault.get("cs")
+    vault.close()
+    vault = Vault(accept=[name])
+    info = await vault.backend()
+    assert (info.usable, info.mark) == (True, "KEYRING KEEPS NOTHING")
+    with pytest.raises(MissingEntry if "null" in name else NoBackend):
+        await vault.get("cs")
+    with pytest.raises(VaultBroken if "null" in name else NoBackend):
+        await vault.put("cs", secrets(jwt="x"))
+    vault.close()
+
+
+async def test_a_named_chain_names_none_of_its_members(
+    found: Callable[..., Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.chainer.ChainerBackend")
+    vault = found(PlaintextThing(), Unkept())
+    info = await vault.backend()
+    assert (info.name, info.explicit, info.usable) == (f"{NAME}.PlaintextThing", False, False)
     with pytest.raises(NoBackend, match="plain text"):
         await vault.put("cs", secrets(jwt="x"))
     assert not Memory.items
-    assert await vault.known(["cs"]) == {"cs": False}
+    assert (await found(PlaintextThing(), Memory()).backend()).name == f"{NAME}.Memory"
+
+
+async def test_what_a_weak_backend_is_called_does_not_hide_it(found: Callable[..., Vault]) -> None:
+    """The files of keyrings.alt, and what is made of them or of the null backend under another name."""
+    info = await found(Unkept()).backend()
+    assert (info.strength, info.usable) == (Strength.NONE, False)
+    info = await found(Renamed()).backend()
+    assert (info.strength, info.usable) == (Strength.PLAINTEXT, False)
+    alt = type("PlaintextKeyring", (Memory,), {"__module__": "keyrings.alt.file"})
+    info = await found(alt()).backend()
+    assert (info.name, info.strength, info.usable) == (
+        "keyrings.alt.file.PlaintextKeyring",
+        Strength.PLAINTEXT,
+        False,
+    )
 
 
 async def test_a_chain_is_replaced_by_its_strongest_member(

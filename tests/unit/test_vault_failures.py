@@ -208,7 +208,7 @@ async def test_a_call_that_comes_back_too_late_changes_nothing_any_more(use: Cal
     assert hung is not None
     Hanging.release.set()
     await until(lambda: not hung.worker.busy)
-    assert Memory.calls == [("get", "cancel-tui:cs")]
+    assert Memory.calls == [("get", "cancel-tui")]
     vault.retry()
     await vault.put("cs", secrets(jwt="new"))
     assert plain(await vault.get("cs")) == {"jwt": "new"}

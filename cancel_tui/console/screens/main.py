@@ -96,7 +96,9 @@ class MainScreen(DeskScreen):
         app = self.console_app
         now = app.desk.clock.monotonic()
         width, height = self.size
-        self.show("header", lines.header(app.ledger, width, read_only=app.read_only, lag=app.lag))
+        mark = app.keyroom.mark
+        told = lines.header(app.ledger, width, read_only=app.read_only, lag=app.lag, keyring=mark)
+        self.show("header", told)
         self.show("chips", lines.chips(app.ledger, now, width, 2 if height < 30 else 3, app.alarms.lost()))
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
