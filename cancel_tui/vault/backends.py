@@ -98,6 +98,8 @@ _FILE = "keyringrc.cfg"
 _CHAINER = "keyring.backends.chainer.ChainerBackend"
 _FAIL = "keyring.backends.fail.Keyring"
 _WINDOWS = "keyring.backends.Windows.WinVaultKeyring"
+SECRET_SERVICES = frozenset(["keyring.backends.SecretService.Keyring", "keyring.backends.libsecret.Keyring"])
+"""Backends that talk to the desktop's Secret Service."""
 _STRENGTHS: Mapping[str, Strength] = {
     "keyring.backends.SecretService.Keyring": Strength.SYSTEM,
     "keyring.backends.libsecret.Keyring": Strength.SYSTEM,

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from cancel_tui.redaction import Secret
-from cancel_tui.vault.backends import BackendInfo, Chosen, choose
+from cancel_tui.vault import prompter
+from cancel_tui.vault.backends import SECRET_SERVICES, BackendInfo, Chosen, choose
 from cancel_tui.vault.errors import (
     Boundary,
     Unresponsive,
     VaultDenied,
     VaultError,
     VaultLocked,
+    denied,
     no_backend,
     too_many_stuck,
 )
@@ -83,6 +85,8 @@ class _Session:
         with Boundary() as boundary:
             return work(self)
         error = boundary.error or no_backend()
+        if isinstance(error, VaultLocked) and self._asks_a_person() and prompter.shown():
+            error = denied()
         if isinstance(error, VaultLocked | VaultDenied | Unresponsive):
             refuse(error)
         raise error.fresh()
@@ -98,6 +102,9 @@ class _Session:
     def _look(self) -> None:
         self.items().look()
         self.worker.spreads = True
+
+    def _asks_a_person(self) -> bool:
+        return self.backend is not None and self.backend.info.name in SECRET_SERVICES
 
     def _refuse(self, error: VaultError) -> None:
         self.refusal = error
