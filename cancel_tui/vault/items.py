@@ -113,6 +113,8 @@ class Items:
             return
         if self._get(self._service(name)) is not None:
             self._delete(self._service(name))
+        # Not overwritten: the Windows backend keeps what it overwrites, under a second name.
+        self._drop_parts(name, 1)
         for number in range(1, manifest.parts + 1):
             start = (number - 1) * PART_LENGTH
             self._set(self._service(name, number), value[start : start + PART_LENGTH])

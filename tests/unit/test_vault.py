@@ -118,6 +118,8 @@ async def test_the_manifest_goes_first_and_comes_last(use: Callable[..., Vault])
     await vault.put("cs", secrets(jwt="b" * 1500))
     assert [call for call in Memory.calls if call[0] != "get"] == [
         ("delete", "cancel-tui:cs"),
+        ("delete", "cancel-tui:cs:2"),
+        ("delete", "cancel-tui:cs:1"),
         ("set", "cancel-tui:cs:1"),
         ("set", "cancel-tui:cs:2"),
         ("set", "cancel-tui:cs"),
