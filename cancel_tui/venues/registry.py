@@ -41,6 +41,20 @@ _NEVER = re.compile(r"[\s\x00-\x1f\x7f/\\?#%]")
 """What no venue puts into an id, and what would lead a request elsewhere."""
 
 
+RIGHTS: Mapping[str, tuple[bool, str]] = {
+    "coinswitch-spot": (True, "the venue documents no narrower keys: one that it accepts may cancel"),
+    "coinswitch-futures": (True, "the venue documents no narrower keys: one that it accepts may cancel"),
+    "roxom": (False, "the venue does not tell what a key may do, and does not document it"),
+    "p99-spot": (
+        False,
+        "a JWT may do what its user may; the venue's documents contradict each other on whether an API key "
+        "may cancel, and no request tells",
+    ),
+    "b2trader": (False, "the venue does not tell what a token may do, and does not document it"),
+}
+"""Kind -> whether credentials that are accepted may cancel beyond doubt, and what is known, in words."""
+
+
 def check_order_id(kind: str, order_id: str) -> None:
     """Raise ValueError, with why, for an id that somebody typed and that no order of a kind can have."""
     if len(order_id) > LONGEST_ID:

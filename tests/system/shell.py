@@ -160,14 +160,15 @@ class Floor:
 
     def live(self, venue: str) -> dict[str, dict[str, str]]:
         """What is really live at a venue, by id."""
-        return {one["order_id"]: one for one in _get(self.origins[venue], "/_practice/truth")["live"]}
+        return {one["order_id"]: one for one in told_by(self.origins[venue], "/_practice/truth")["live"]}
 
     def endings(self, venue: str) -> dict[str, dict[str, str]]:
         """What is over at a venue, by id."""
-        return {one["order_id"]: one for one in _get(self.origins[venue], "/_practice/truth")["finished"]}
+        return {one["order_id"]: one for one in told_by(self.origins[venue], "/_practice/truth")["finished"]}
 
 
-def _get(origin: str, path: str) -> Any:
+def told_by(origin: str, path: str) -> Any:
+    """What a practice server tells at an address of its own."""
     connection = http.client.HTTPConnection(origin, timeout=10)
     try:
         connection.request("GET", path)
@@ -196,7 +197,7 @@ def practice(home: Path, *options: str) -> Iterator[Floor]:
         config.write_text(text)
         origins = {name: urlsplit(table["base_url"]).netloc for name, table in tables.items()}
         for origin in origins.values():
-            for value in _get(origin, "/_practice/credentials").values():
+            for value in told_by(origin, "/_practice/credentials").values():
                 shell.secrets |= {line for line in value.splitlines() if not line.startswith("-----")}
         yield Floor(shell, origins)
     finally:

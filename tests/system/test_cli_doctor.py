@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cancel_tui.cli import machine
 from tests.system.shell import Floor, Shell, practice
 
-FINDING = {"check", "venue", "ok", "detail", "remedy"}
+FINDING = {"check", "venue", "ok", "detail", "remedy", "ms"}
+
+TIMED = {"name": "dns", "connect": "tcp", "http": "http", "credentials": "signed_read"}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +46,23 @@ def test_a_healthy_desk_has_nothing_wrong_and_nothing_is_written(floor: Floor, t
     assert all(set(one) == FINDING for one in done.json["findings"])
     assert not data.exists()
     general = by_check(done.json, None)
-    assert set(general) == {"configuration", "data_dir", "versions", "terminal", "keyring"}
+    assert set(general) == {"configuration", "data_dir", "journal", "versions", "terminal", "keyring"}
     assert (general["configuration"]["ok"], general["data_dir"]["ok"]) == (True, True)
-    assert re.search(r"python 3\.\d+.*textual \d.*httpx \d", general["versions"]["detail"])
+    assert general["data_dir"]["ms"]["fsync"] >= 0
+    versions = (
+        r"python 3\.\d+.*textual \d.*httpx \d.*cryptography \d.*keyring \d.*OpenSSL \d.*(Linux|Darwin) \d"
+    )
+    assert re.search(versions, general["versions"]["detail"])
     for name in floor.origins:
         found = by_check(done.json, name)
-        assert set(found) >= {"name", "connect", "clock", "credentials", "budgets", "blind_spots"}
-        for check in ("name", "connect", "clock", "credentials", "budgets"):
+        good = ("name", "connect", "http", "clock", "credentials", "stream", "budgets")
+        assert set(found) >= {*good, "environment", "rights", "blind_spots"}
+        for check in good:
             assert found[check]["ok"] is True, found[check]
+        for check, what in TIMED.items():
+            assert found[check]["ms"][what] >= 0
+        assert found["rights"]["ok"] is (True if name.startswith("cs-") else None)
+        assert ("opened, subscribed and closed" in found["stream"]["detail"]) is (name != "cs-fut")
         assert re.search(r"[+-]\d+ ms", found["clock"]["detail"])
     assert "stop_orders" in by_check(done.json, "broker")["blind_spots"]["detail"]
 
@@ -107,8 +120,33 @@ def test_every_trouble_is_found_at_once_and_says_what_to_do(floor: Floor, tmp_pa
         assert one["credentials"]["ok"] is False
         assert "keys set" in one["credentials"]["detail"]
     assert by_check(done.json, "cs-spot")["credentials"]["ok"] is True
-    for one in done.json["findings"]:
-        assert one["ok"] is not False or one["remedy"] or "keys set" in one["detail"], one
+    assert all(one["ok"] is True or one["remedy"] for one in done.json["findings"])
+
+
+def test_each_venue_tells_its_own_trouble_and_none_hides_that_of_another(tmp_path: Path) -> None:
+    faults = "cs-spot:skew,cs-fut:unauthorized,roxom:stream_refused,p99:hang,broker:token_refused"
+    with practice(tmp_path / "ill", "--orders", "5", "--faults", faults) as floor:
+        text = floor.shell.config.read_text()
+        floor.shell.config.write_text(
+            re.sub(r"(?m)(venues.p99.*\n)", r"\1timeout_seconds = 0.3\n", text), encoding="utf-8"
+        )
+        done = floor.shell("doctor", "--json")
+    assert done.status == 1
+    assert all(one["ok"] is True or one["remedy"] for one in done.json["findings"])
+    wrong = {
+        name: {check for check, one in by_check(done.json, name).items() if one["ok"] is False}
+        for name in floor.origins
+    }
+    assert wrong == {
+        "cs-spot": {"clock"},
+        "cs-fut": {"credentials"},
+        "roxom": {"stream"},
+        "p99": {"http", "credentials", "stream"},
+        "broker": {"credentials", "stream"},
+    }
+    assert "NTP" in by_check(done.json, "cs-spot")["clock"]["remedy"]
+    assert "rights" in by_check(done.json, "cs-fut")["credentials"]["remedy"]
+    assert by_check(done.json, "p99")["connect"]["ok"] is True
 
 
 @pytest.mark.parametrize(("fast", "ok"), [(0.5, True), (3.0, None), (-3.0, None), (6.0, False)], ids=str)
@@ -239,6 +277,26 @@ def test_reading_a_journal_that_is_not_there_makes_none(floor: Floor, tmp_path: 
     assert done.status == 2
     assert "no kill on record" in done.err
     assert not shell.data.exists()
+
+
+async def test_the_check_up_holds_the_journal_against_its_chains_and_names_kills_without_an_end(
+    recorded: Shell,
+) -> None:
+    folder, now = recorded.data / "journal", time.time()
+    (fine,) = await machine.journal(folder, now)
+    assert (fine.ok, "every chain holds" in fine.detail) == (True, True)
+    first, last = journal_files(recorded)
+    lines = last.read_text().splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if '"kind":"kill_end"' in line)
+    last.write_text("".join(lines[:end]))
+    _, lost = await machine.journal(folder, now)
+    assert (lost.check, lost.ok) == ("unfinished_kill", False)
+    assert "cancel-tui kill --resume " in (lost.remedy or "")
+    first.write_text("".join(alter(line) for line in first.read_text().splitlines(keepends=True)))
+    broken, *_ = await machine.journal(folder, now)
+    assert broken.ok is False
+    assert first.name in broken.detail
+    assert "journal verify" in (broken.remedy or "")
 
 
 def test_control_characters_in_a_record_reach_no_terminal(recorded: Shell) -> None:

@@ -189,7 +189,7 @@ def test_a_signal_ends_a_kill_in_good_order_and_a_second_one_at_once(tmp_path: P
         for number, (shell, process) in running.items():
             until(lambda at=shell: "request" in " ".join(kinds(at)))  # type: ignore[misc]
             process.send_signal(number)
-        for number, (shell, process) in running.items():
+        for number, (_, process) in running.items():
             assert process.stderr is not None
             told = process.stderr.readline()
             while "interrupted: no new cancel leaves" not in told:
