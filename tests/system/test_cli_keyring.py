@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.console.test_tmux import journal
-from tests.system.shell import LIMIT, Floor, Shell, _get, practice
+from tests.system.shell import LIMIT, Floor, Shell, practice, told_by
 
 PLAIN = """
 import json, os, pathlib
@@ -45,7 +45,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
             text = re.sub(rf'(?s)(\[venues\.{name}\].*?)credentials = "practice"\n', r"\1", text, count=1)
         shell.config.write_text(text)
         for name in ("p99", "roxom"):
-            keys = json.dumps(_get(found.origins[name], "/_practice/credentials"))
+            keys = json.dumps(told_by(found.origins[name], "/_practice/credentials"))
             done = shell("keys", "set", name, "--from-stdin", stdin=keys)
             assert done.status == 0, done.err
         shell.keyring = "AskingKeyring"
