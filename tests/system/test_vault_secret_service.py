@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.shell import _get, practice
+from tests.system.shell import practice, told_by
 
 pytestmark = pytest.mark.skipif(
     not all(shutil.which(tool) for tool in ("dbus-run-session", "dbus-send", "gnome-keyring-daemon")),
@@ -114,7 +114,9 @@ def test_a_locked_keyring_locks_its_venue_and_the_next_command_after_an_unlock_k
         config = tmp_path / "floor.toml"
         text = floor.shell.config.read_text()
         config.write_text(re.sub(r'(?s)(\[venues\.p99\].*?)credentials = "practice"\n', r"\1", text, count=1))
-        (tmp_path / "p99.json").write_text(json.dumps(_get(floor.origins["p99"], "/_practice/credentials")))
+        (tmp_path / "p99.json").write_text(
+            json.dumps(told_by(floor.origins["p99"], "/_practice/credentials"))
+        )
         program, service = f"{sys.executable} -m cancel_tui", "from tests.system.secret_service import"
         kill = f"{program} kill --yes --json --venue p99 --venue roxom >"
         script = f"""
