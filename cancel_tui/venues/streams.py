@@ -15,16 +15,20 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import HeadersLike
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import DATA_OPCODES, Frame
 from websockets.http11 import Response
+from websockets.protocol import Event
 
 from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.venues.base import Raw, Reply
 from cancel_tui.venues.outcome import NotSent, Unanswered
-from cancel_tui.venues.tls import prepare
+from cancel_tui.venues.tls import prepare, why
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one message, unless the caller knows that its venue sends longer ones."""
+PIECES = 1024
+"""Fragments of one message; empty ones would never reach the largest size."""
 _CLOSE_SECONDS = 1.0
 
 _SILENT = logging.getLogger("cancel_tui.venues.streams.silent")
@@ -50,7 +54,10 @@ class _NoUpgrade(Exception):
 
 
 class _Connection(ClientConnection):
-    """The library's connection, with a handshake whose every refusal is final."""
+    """The library's connection, with a handshake whose every refusal is final, and bounds on fragments."""
+
+    _pieces = 0
+    _ending = False
 
     async def handshake(
         self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
@@ -62,6 +69,23 @@ class _Connection(ClientConnection):
             raise _NoUpgrade(_reply(refusal.response)) from None
         except (WebSocketException, OSError, EOFError, ValueError):
             raise _NoUpgrade(Unanswered("no usable answer to the WebSocket upgrade")) from None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; called by asyncio. Who said goodbye, or broke the protocol, may not linger."""
+        super().data_received(data)
+        if self.protocol.close_expected() and not self._ending:
+            # The library waits for the peer's end of the connection, which need not come.
+            self._ending = True
+            self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
+
+    def process_event(self, event: Event) -> None:
+        """Take a frame, unless its message comes in too many; called by the library."""
+        if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+            self._pieces = 0 if event.fin else self._pieces + 1
+            if self._pieces > PIECES:
+                self.transport.abort()
+                return
+        super().process_event(event)
 
 
 class TextStream:
@@ -133,7 +157,7 @@ async def open_stream(
     except TimeoutError:
         return Unanswered(f"no WebSocket within {timeout:g} s")
     except OSError as error:
-        return NotSent(f"no connection ({type(error).__name__})")
+        return NotSent(why(error))
     except (WebSocketException, ValueError, EOFError):
         return NotSent("an address that no WebSocket can be opened to")
     return TextStream(connection)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
-import socket
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING
@@ -22,7 +20,7 @@ from cancel_tui.venues.base import Message, Raw, Reply
 from cancel_tui.venues.line import Line, Mark, encode
 from cancel_tui.venues.names import Addresses
 from cancel_tui.venues.outcome import NotSent, Unanswered
-from cancel_tui.venues.tls import prepare
+from cancel_tui.venues.tls import prepare, why
 
 if TYPE_CHECKING:
     import httpx
@@ -239,7 +237,7 @@ class Wire:
         except TimeoutError:
             return NotSent(f"no connection within {self.connect_seconds:g} s")
         except Exception as error:  # nothing was written yet, whatever went wrong
-            return NotSent(_why(error))
+            return NotSent(why(error))
 
     async def _connect(self) -> Line:
         """One connection, TLS included, to the first address that takes it; half of what is left for each."""
@@ -264,32 +262,6 @@ class Wire:
                 self._addresses.worked(address)
                 return line
         raise OSError(errno.EADDRNOTAVAIL, "no address")
-
-
-_CERTIFICATE = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is signed by nobody but itself",
-    62: "is for another name",
-    64: "is for another address",
-}
-"""OpenSSL's verification codes (`X509_V_ERR_…`); its own texts name the host."""
-
-
-def _why(error: Exception) -> str:
-    """Why no connection came about, without the address that the system's own texts hold."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        fault = _CERTIFICATE.get(error.verify_code, "is not from an authority that this machine trusts")
-        return f"the venue's certificate {fault}"
-    if isinstance(error, ssl.SSLError):
-        return "no TLS connection could be made"
-    if isinstance(error, socket.gaierror):
-        return "the venue's name could not be resolved"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, OSError):
-        return f"no connection ({os.strerror(error.errno) if error.errno else type(error).__name__})"
-    return f"the venue's address cannot be used ({type(error).__name__})"
 
 
 class QuietError(Exception):

@@ -42,7 +42,7 @@ class Authority:
         )
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int, begun: int = 2
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -52,15 +52,21 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_before(now - datetime.timedelta(days=begun))
             .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(issuer, critical=False)
         )
 
-    def server_context(self, *hosts: str, days: int = 1) -> ssl.SSLContext:
-        """A context that presents a certificate for these names and addresses; expired for negative days."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def server_context(
+        self, *hosts: str, days: int = 1, begun: int = 2, alone: bool = False
+    ) -> ssl.SSLContext:
+        """A context that presents a certificate for these names and addresses; expired for negative days.
+
+        It is valid since `begun` days; `alone`, it is signed by nobody but itself.
+        """
+        key = self._key if alone else ec.generate_private_key(ec.SECP256R1())
+        subject = self._name if alone else x509.Name([])
         names: list[x509.GeneralName] = []
         for host in hosts or ("127.0.0.1", "::1", "localhost"):
             try:
@@ -68,8 +74,8 @@ class Authority:
             except ValueError:
                 names.append(x509.DNSName(host))
         certificate = (
-            self._builder(x509.Name([]), key.public_key(), days=days)
-            .add_extension(x509.SubjectAlternativeName(names), critical=True)
+            self._builder(subject, key.public_key(), days=days, begun=begun)
+            .add_extension(x509.SubjectAlternativeName(names), critical=not alone)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self._key, hashes.SHA256())

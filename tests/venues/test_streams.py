@@ -24,9 +24,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from cancel_tui.redaction import Secret
-from cancel_tui.venues.base import Reply
+from cancel_tui.venues.base import Message, Reply
 from cancel_tui.venues.outcome import NotSent, Unanswered
-from cancel_tui.venues.streams import LARGEST, Closed, TextStream, open_stream
+from cancel_tui.venues.streams import LARGEST, PIECES, Closed, TextStream, open_stream
+from cancel_tui.venues.wire import Origin, Wire, quiet_get
 
 TOKEN = "sentinel-token-5f1e"
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -200,6 +201,140 @@ async def test_a_message_longer_than_allowed_closes() -> None:
         stream = await opened(url, largest=1000)
         assert await stream.receive() == Closed("a message longer than allowed")
         await stream.close()
+
+
+def _frame(first: int, payload: bytes = b"") -> bytes:
+    """A short frame of a server: unmasked."""
+    return bytes([first, len(payload)]) + payload
+
+
+TEXT, CONTINUED, FINAL, COMPRESSED = 0x1, 0x0, 0x80, 0x40
+Pushed = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def pushing(push: Pushed, extra: bytes = b"") -> AsyncIterator[Secret]:
+    """A server that takes the upgrade, with further headers, and then sends what it likes."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = dict(line.partition(": ")[::2] for line in head.split("\r\n"))
+        upgraded = _upgrade(lines["Sec-WebSocket-Key"])
+        writer.write(upgraded[:-2] + extra + b"\r\n")
+        with suppress(ConnectionError):
+            await push(writer)
+            await reader.read()
+
+    async with raw_server(speak) as url:
+        yield url
+
+
+async def test_a_message_in_endless_empty_pieces_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Newer versions of the library have a bound of their own.
+    monkeypatch.setattr("websockets.asyncio.messages.MAX_FRAGMENTS", 10**9, raising=False)
+    sent = 0
+
+    async def push(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(_frame(TEXT, b"{"))
+        while sent < 50 * PIECES:
+            writer.write(_frame(CONTINUED) * 100)
+            sent += 100
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(_frame(CONTINUED | FINAL, b"}"))
+
+    async with pushing(push) as url, asyncio.timeout(20):
+        stream = await opened(url)
+        assert await stream.receive() == Closed("connection lost")
+        await stream.close()
+    assert sent > PIECES
+
+
+async def test_pieces_are_counted_by_message() -> None:
+    async def push(writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            writer.write(
+                _frame(TEXT, b"a") + _frame(CONTINUED) * (PIECES - 1) + _frame(CONTINUED | FINAL, b"b")
+            )
+            await writer.drain()
+
+    async with pushing(push) as url:
+        stream = await opened(url)
+        assert [await stream.receive() for _ in range(3)] == ["ab"] * 3
+        await stream.close()
+
+
+async def test_a_compressed_message_that_nobody_asked_for_ends_the_connection() -> None:
+    async def push(writer: asyncio.StreamWriter) -> None:
+        writer.write(_frame(TEXT | FINAL | COMPRESSED, b"\x00\x00"))
+        await writer.drain()
+
+    async with pushing(push) as url:
+        stream = await opened(url)
+        assert await stream.receive() == Closed("the peer broke the protocol")
+        await stream.close()
+
+
+@pytest.mark.parametrize("last", [b"\x83\x00", b"\x88\x02\x03\xe8"], ids=["no protocol", "goodbye"])
+async def test_a_peer_that_is_through_with_us_and_does_not_hang_up_is_hung_up_on(last: bytes) -> None:
+    async def push(writer: asyncio.StreamWriter) -> None:
+        writer.write(last)
+        await writer.drain()
+
+    async with pushing(push) as url, asyncio.timeout(20):
+        stream = await opened(url)
+        assert isinstance(await stream.receive(), Closed)
+        await stream.close()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b"Sec-WebSocket-Extensions: permessage-deflate\r\n", b"X: y\r\n" * 10_000, b"X: " + b"y" * 1_000_000],
+    ids=["compression", "too many headers", "too long a header"],
+)
+async def test_an_upgrade_with_what_nobody_asked_for_is_none(extra: bytes) -> None:
+    async def push(writer: asyncio.StreamWriter) -> None:
+        await writer.drain()
+
+    async with pushing(push, extra) as url:
+        assert isinstance(await open_stream(url, timeout=5.0), Unanswered)
+
+
+async def test_a_refusal_of_any_length_is_read_within_bounds() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    async with raw_server(speak) as url:
+        assert isinstance(await open_stream(url, timeout=5.0), Unanswered)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"])
+async def test_no_byte_reaches_a_proxy_of_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trapped: list[bytes] = []
+
+    async def trap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        trapped.append(await reader.read(1))
+
+    async with raw_server(trap) as proxy, websocket(echo) as url:
+        for spelled in (name, name.lower()):
+            monkeypatch.setenv(spelled, proxy.reveal().replace("ws://", "http://").partition("/stream")[0])
+        stream = await opened(url)
+        assert await stream.send("x") is None
+        assert await stream.receive() == "x"
+        await stream.close()
+        origin = Origin.of(url.reveal())
+        wire = Wire(origin, 1)
+        assert isinstance(await wire.exchange(Message(b"GET", b"/"), 5.0), Reply)
+        await wire.close()
+        await quiet_get(f"http://{origin.host}:{origin.port}/")
+    assert trapped == []
 
 
 async def test_the_venues_close_code_is_told() -> None:

@@ -6,12 +6,16 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from cancel_tui.redaction import Secret
 from cancel_tui.venues.outcome import NotSent
+from cancel_tui.venues.streams import open_stream
 from cancel_tui.venues.wire import Mark, Origin, Wire
 from tests.venues.authority import Authority, authority
 from tests.venues.fault_server import (
@@ -36,6 +40,24 @@ async def not_sent(origin: Origin, **options: Any) -> str:
     return raw.reason
 
 
+CERTIFICATES: dict[str, tuple[bool, Mapping[str, Any], str]] = {
+    "from an unknown authority": (
+        False,
+        {},
+        "the venue's certificate is not from an authority that this machine trusts",
+    ),
+    "self-signed": (False, {"alone": True}, "the venue's certificate is signed by nobody but itself"),
+    "for another address": (True, {"name": "127.0.0.2"}, "the venue's certificate is for another address"),
+    "expired": (True, {"days": -1}, "the venue's certificate has expired"),
+    "not valid yet": (True, {"begun": -1, "days": 2}, "the venue's certificate is not valid yet"),
+}
+"""Whether its authority is trusted, what is presented, and what is said of it."""
+
+
+def _dates(presented: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in presented.items() if name != "name"}
+
+
 @TLS
 async def test_a_closed_port_means_not_sent(tls: bool) -> None:
     with socket.socket() as taken:
@@ -54,26 +76,31 @@ async def test_an_unanswered_syn_means_not_sent(tls: bool) -> None:
     assert reason == "no connection within 0.2 s"
 
 
-@pytest.mark.parametrize(
-    ("trusted", "names", "days", "reason"),
-    [
-        (
-            False,
-            ("127.0.0.1",),
-            1,
-            "the venue's certificate is not from an authority that this machine trusts",
-        ),
-        (True, ("127.0.0.2",), 1, "the venue's certificate is for another address"),
-        (True, ("127.0.0.1",), -1, "the venue's certificate has expired"),
-    ],
-)
+@pytest.mark.parametrize(("trusted", "presented", "reason"), CERTIFICATES.values(), ids=CERTIFICATES)
 async def test_a_certificate_that_proves_nothing_means_not_sent(
-    trusted: bool, names: tuple[str, ...], days: int, reason: str
+    trusted: bool, presented: Mapping[str, Any], reason: str
 ) -> None:
-    context = authority().server_context(*names, days=days)
+    context = authority().server_context(presented.get("name", "127.0.0.1"), **_dates(presented))
     trust = authority() if trusted else Authority("someone else")
     with FaultServer(tls=context) as server:
         assert await not_sent(Origin("127.0.0.1", server.port, True), context=trust.client_context) == reason
+    assert server.bytes_received == 0
+
+
+@pytest.mark.parametrize(("trusted", "presented", "reason"), CERTIFICATES.values(), ids=CERTIFICATES)
+async def test_a_stream_is_opened_to_no_such_certificate_either(
+    trusted: bool, presented: Mapping[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = authority() if trusted else Authority("someone else")
+
+    async def prepared() -> ssl.SSLContext:
+        return trust.client_context
+
+    monkeypatch.setattr("cancel_tui.venues.streams.prepare", prepared)
+    context = authority().server_context(presented.get("name", "127.0.0.1"), **_dates(presented))
+    with FaultServer(tls=context) as server:
+        raw = await open_stream(Secret(f"wss://127.0.0.1:{server.port}/?token=abc"), timeout=5.0)
+    assert raw == NotSent(reason)
     assert server.bytes_received == 0
 
 
