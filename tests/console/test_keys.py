@@ -23,6 +23,7 @@ from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.confirm import SETTLE
 from cancel_tui.console.screens.keyform import KeyFormScreen
 from cancel_tui.console.screens.keys import KeysScreen
+from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.orders import VenueName
 from cancel_tui.redaction import Secret
@@ -324,6 +325,34 @@ async def test_a_keyring_that_hangs_stops_nothing(tmp_path: Path, use: Use) -> N
         assert " unknown " in here.line("preview")
         await here.press("escape")
         assert not isinstance(here.app.screen, KeysScreen)
+
+
+async def test_a_kill_does_not_wait_for_a_prompt_that_one_venue_waits_for(tmp_path: Path, use: Use) -> None:
+    doubles.Asking.about.add("cancel-tui:p99")
+    source = KeyringCredentials(Settings(path=None))
+    source.vault = use(doubles.Asking, limit=60)
+
+    def own_entry_of_p99(text: str) -> str:
+        head, name, rest = text.partition("[venues.p99]")
+        return head + name + rest.replace('credentials = "practice"', 'credentials = "p99"', 1)
+
+    async with ground(
+        tmp_path, credentials=source, configure=own_entry_of_p99, listed=False, venues=("p99", "roxom")
+    ) as here:
+        roxom, p99 = VenueName("roxom"), VenueName("p99")
+        await here.until(lambda: here.desk.slots[roxom].state is VenueState.LIVE)
+        kill = await here.kill()
+        await here.until(lambda: kill.result(roxom).verdict is Verdict.FLAT)
+        assert not here.cluster.named("roxom").truth()
+        assert kill.finished_wall is None
+        assert p99 not in kill.locked
+        # The prompt is answered at last, and nothing is stored there.
+        doubles.Asking.release.set()
+        await here.over(kill)
+        assert kill.result(p99).verdict is Verdict.UNVERIFIED
+        assert "no credentials are stored under 'p99'" in str(kill.result(p99).error)
+        assert here.cluster.named("p99").truth()
+        assert doubles.Memory.calls.count(("get", "cancel-tui:p99")) == 1
 
 
 async def test_wrong_credentials_are_told_in_the_venues_words(tmp_path: Path, use: Use) -> None:

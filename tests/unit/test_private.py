@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cancel_tui.practice.cluster import Cluster
 from cancel_tui.private import (
     ExposedError,
     exposed_folder,
@@ -58,6 +59,19 @@ def test_folders_and_files_are_for_the_owner_whatever_the_umask(tmp_path: Path, 
     assert [mode(one) for one in (folder, folder.parent, folder.parent.parent)] == [0o700] * 3
     os.close(open_private(folder / "one"))
     assert mode(folder / "one") == 0o600
+
+
+async def test_a_configuration_of_practice_venues_is_for_the_owner_whatever_the_umask(
+    tmp_path: Path, umask: int
+) -> None:
+    cluster = Cluster(5)
+    await cluster.start()
+    try:
+        cluster.write_configuration(tmp_path / "practice.toml")
+    finally:
+        await cluster.stop()
+    assert mode(tmp_path / "practice.toml") == 0o600
+    assert load_settings(tmp_path / "practice.toml").venues
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
