@@ -61,29 +61,30 @@ def asked(shell: Shell) -> list[str]:
 def test_a_prompt_for_one_venue_locks_that_one_and_the_others_are_killed_at_once(
     floor: Floor,
 ) -> None:
-    floor.shell.environment = {"TEST_KEYRING_ASKS": "p99"}
+    # The first that is read, so that the other one waits behind it.
+    floor.shell.environment = {"TEST_KEYRING_ASKS": "roxom"}
     done = floor.shell("kill", "--yes", "--json")
     assert done.status == 3, done.err
     found = {one["venue"]: one for one in done.json["venues"]}
-    assert found["p99"]["verdict"] == "unverified"
-    assert "the keyring did not answer in 5 s" in found["p99"]["error"]
-    assert sum(found["p99"]["requests"].values()) == 0
-    assert {one["verdict"] for name, one in found.items() if name != "p99"} == {"flat"}
-    assert floor.live("roxom") == {}
-    assert floor.live("p99") != {}
+    assert found["roxom"]["verdict"] == "unverified"
+    assert "the keyring did not answer in 5 s" in found["roxom"]["error"]
+    assert sum(found["roxom"]["requests"].values()) == 0
+    assert {one["verdict"] for name, one in found.items() if name != "roxom"} == {"flat"}
+    assert floor.live("p99") == {}
+    assert floor.live("roxom") != {}
     # The other entry of the same keyring was not waited for: its cancels left before that one was given up.
     records = journal(floor.shell.data)
     given_up = [one["made"] for one in records if one["kind"] == "venue_locked"]
     left = [
-        one["made"] for one in records if one["kind"] in ("request", "requests") and one["venue"] == "roxom"
+        one["made"] for one in records if one["kind"] in ("request", "requests") and one["venue"] == "p99"
     ]
     assert len(given_up) == 1
     assert min(left) < given_up[0]
-    assert asked(floor.shell).count("cancel-tui:p99") == 1
+    assert asked(floor.shell).count("cancel-tui:roxom") == 1
     # Answered later, the next command works with it.
     floor.shell.environment = {}
-    done = floor.shell("kill", "--yes", "--json", "--venue", "p99")
-    assert (done.status, floor.live("p99")) == (0, {})
+    done = floor.shell("kill", "--yes", "--json", "--venue", "roxom")
+    assert (done.status, floor.live("roxom")) == (0, {})
 
 
 def test_keys_are_read_before_the_word_is_typed(floor: Floor) -> None:
