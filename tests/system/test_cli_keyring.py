@@ -150,5 +150,9 @@ def test_plain_text_that_nobody_named_is_refused_and_accepted_by_the_configurati
     assert listed.json["venues"][0]["state"] == "stored"
     assert "plain text" in listed.err
     found = keyring_of(plain)
-    assert (found["ok"], found["remedy"]) == (None, f"keyring backend {name} keeps secrets as plain text")
+    assert found["ok"] is None
+    assert (
+        found["detail"]
+        == f"{name} (plaintext, named by you): keyring backend {name} keeps secrets as plain text"
+    )
     assert plain("keys", "delete", "p99", "--yes").status == 0
