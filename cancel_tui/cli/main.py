@@ -19,6 +19,7 @@ _COMMANDS = {
     "keys": "credentials in the keyring of the operating system",
     "doctor": "check configuration, keyring, venues, clocks; changes nothing",
     "journal": "read, verify or export the journal",
+    "support": "collect what somebody who helps needs to know, without secrets, into one file",
 }
 
 OK, FAILED, USAGE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
