@@ -87,7 +87,8 @@ def test_a_prompt_for_one_venue_locks_that_one_and_the_others_are_killed_at_once
     assert (done.status, floor.live("roxom")) == (0, {})
 
 
-def test_keys_are_read_before_the_word_is_typed(floor: Floor) -> None:
+@pytest.mark.parametrize("more", [(), ("--preview",)])
+def test_keys_are_read_once_and_before_the_word_is_typed(floor: Floor, more: tuple[str, ...]) -> None:
     def answers() -> Iterator[tuple[str, str]]:
         yield "Type KILL", ""
         until = time.monotonic() + LIMIT
@@ -96,7 +97,8 @@ def test_keys_are_read_before_the_word_is_typed(floor: Floor) -> None:
             time.sleep(0.02)
         yield "Type KILL", "KILL\n"
 
-    done, _ = floor.shell.typed("kill", "--json", "--venue", "p99", "--venue", "roxom", answers=answers())
+    scope = ("--venue", "p99", "--venue", "roxom")
+    done, _ = floor.shell.typed("kill", "--json", *scope, *more, answers=answers())
     assert done.status == 0, done.err
     assert asked(floor.shell).count("cancel-tui:p99") == 1
     assert floor.live("p99") == floor.live("roxom") == {}
