@@ -15,7 +15,7 @@ from cancel_tui.cli.finding import Finding, aside, within
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.sends import SendMemory, key_name
-from cancel_tui.desk.slot import Slot
+from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import iso
 from cancel_tui.redaction import redact
 from cancel_tui.settings import VenueSettings
@@ -52,11 +52,12 @@ async def check_venue(desk: Desk, slot: Slot, data_dir: Path, found: list[Findin
     settings = slot.settings
     mode = f"{settings.mode}, {settings.kind}, {settings.base_url}"
     found.append(Finding("environment", slot.name, True, mode))
-    found.append(_budgets(desk, slot, data_dir))
-    reach, stream = await asyncio.gather(
-        _reach(settings, settings.base_url, "name", "connect"), _stream_host(settings)
+    reach, stream, _ = await asyncio.gather(
+        _reach(settings, settings.base_url, "name", "connect"),
+        _stream_host(settings),
+        within(_REQUEST_SECONDS, desk.open([slot.name])),
     )
-    found += [*reach, *stream]
+    found += [*reach, *stream, _budgets(desk, slot, data_dir)]
     if not all(one.ok for one in reach):
         again = "first see to `name` and `connect`, then run it again"
         unasked = ("http", "clock", "stream", *(() if slot.venue is None else ("credentials", "rights")))
@@ -158,7 +159,7 @@ def _since(began: float) -> int:
 
 async def check_credentials(desk: Desk, slot: Slot) -> Finding:
     """Prove with one harmless request that the venue accepts the credentials."""
-    if slot.venue is None:
+    if slot.venue is None and slot.state is not VenueState.LOCKED:
         await within(_REQUEST_SECONDS, desk.open([slot.name]))
     if slot.venue is None or slot.lane is None:
         why = slot.error or "no credentials"

@@ -19,6 +19,7 @@ from cancel_tui.paths import data_path
 from cancel_tui.redaction import place_of
 from cancel_tui.settings import Settings
 from cancel_tui.vault import Strength, VaultError
+from cancel_tui.venues.registry import load
 
 _VENUE_SECONDS = 60.0
 _STATES = {True: "ok", False: "FAIL", None: "note"}
@@ -78,7 +79,8 @@ async def _asked(settings: Settings, folder: Path) -> list[Finding]:
     try:
         found = [await _keyring(settings, credentials)]
         # Before anything is timed: loading adapters holds up the event loop.
-        await desk.open()
+        for kind in {slot.settings.kind for slot in desk.slots.values()}:
+            load(kind)
         for venue in await asyncio.gather(*(_venue(desk, slot, folder) for slot in desk.slots.values())):
             found += venue
         return found

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if options.preview:
         previews = asyncio.run(show_preview(make_desk(options, settings, clock, credentials), scope))
     if not options.yes:
-        _ask(settings.console.confirm_word, what, sys.stdin)
+        _ask(settings.console.confirm_word, what)
     desk = make_desk(options, settings, clock, credentials)
     limits = {"deadline": options.deadline, "hold": options.hold}
     if lost is not None:
@@ -129,11 +129,9 @@ def _needs_terminal(source: TextIO) -> None:
         raise UsageError("kill asks for a typed word; without a terminal say --yes")
 
 
-def _ask(word: str, what: str, source: TextIO) -> None:
+def _ask(word: str, what: str) -> None:
     """Let a person type the word; raises UsageError where nobody did."""
-    sys.stderr.write(f"Type {word} and press Enter to cancel {what}: ")
-    sys.stderr.flush()
-    if source.readline().strip() != word:
+    if render.ask(f"Type {word} and press Enter to cancel {what}: ") != word:
         raise UsageError("the word was not typed; nothing was sent")
 
 

@@ -13,6 +13,7 @@ from cancel_tui.desk.report import kill_json, order_json, scope_json, short, ven
 from cancel_tui.text import table
 
 __all__ = [
+    "ask",
     "document",
     "kill_json",
     "never_waiting",
@@ -30,6 +31,12 @@ __all__ = [
 def say(text: str = "") -> None:
     """One line on standard output; characters that the terminal cannot show are replaced."""
     _write(sys.stdout, text)
+
+
+def ask(text: str) -> str:
+    """What a person types on standard input behind a question on standard error, without its end."""
+    _write(sys.stderr, text, end="")
+    return sys.stdin.readline().strip()
 
 
 _aside: Aside | None = None
@@ -54,10 +61,10 @@ def never_waiting() -> Iterator[None]:
         _aside = before
 
 
-def _write(stream: Any, text: str) -> None:
+def _write(stream: Any, text: str, end: str = "\n") -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.write(text.encode(encoding, "replace").decode(encoding) + end)
         stream.flush()
     except OSError as error:
         # What a kill has done, and its exit status, do not depend on who is listening.

@@ -95,9 +95,7 @@ def _describe(bundle: Bundle, path: Path) -> None:
 def _reviewed(bundle: Bundle) -> Bundle:
     """Ask until it may be written; raises UsageError where it may not."""
     while True:
-        sys.stderr.write(_ASKED)
-        sys.stderr.flush()
-        answer = sys.stdin.readline().strip().lower()
+        answer = render.ask(_ASKED).lower()
         if answer in ("y", "yes"):
             return bundle
         if answer in ("s", "show"):

@@ -31,6 +31,11 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The credential fields of each kind; where there are several sets, any one of them will do."""
 
 
+def load(kind: str) -> None:
+    """Load the adapter of a kind ahead of its first use."""
+    import_module(_MODULES[kind])
+
+
 def make_venue(settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> Venue:
     """Load the adapter of a kind and build it; raises ValueError for credentials that cannot work."""
     module = import_module(_MODULES[settings.kind])

@@ -9,16 +9,21 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
 
-from cancel_tui.cli import machine
+from cancel_tui.cli import checkup, doctor, machine
 from cancel_tui.cli.finding import Finding
+from cancel_tui.cli.session import KeyringCredentials
+from cancel_tui.desk.slot import LockedError
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import CREDENTIALS_PATH as CREDENTIALS
+from cancel_tui.redaction import Secret
+from cancel_tui.settings import VenueSettings, parse_settings
 from tests.system.shell import Shell, told_by
 
 
@@ -74,9 +79,6 @@ async def test_nothing_is_changed_neither_here_nor_at_a_venue(tmp_path: Path) ->
 
 def checks_of(monkeypatch: pytest.MonkeyPatch, check: Any, names: list[str], tmp_path: Path) -> Any:
     """Findings of a check-up whose venues are checked by `check` instead."""
-    from cancel_tui.cli import doctor
-    from cancel_tui.settings import parse_settings
-
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setattr(doctor, "check_venue", check)
     text = "".join(f'[venues.{name}]\nkind = "roxom"\n' for name in names)
@@ -98,8 +100,6 @@ async def test_venues_are_checked_side_by_side(tmp_path: Path, monkeypatch: pyte
 async def test_a_venue_that_hangs_or_is_faulty_costs_only_what_it_does_not_tell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cancel_tui.cli import doctor
-
     async def check(_: Any, slot: Any, __: Path, found: list[Finding]) -> None:
         found.append(Finding("name", slot.name, True, "is known"))
         if slot.name == "hangs":
@@ -114,6 +114,30 @@ async def test_a_venue_that_hangs_or_is_faulty_costs_only_what_it_does_not_tell(
     assert set(faults) == {"hangs", "faulty"}
     assert all(one.ok is False and one.remedy for one in faults.values())
     assert "secret" not in faults["faulty"].detail
+
+
+async def test_a_keyring_that_hangs_for_one_venue_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hangs(KeyringCredentials):
+        async def __call__(self, settings: VenueSettings) -> Mapping[str, Secret]:
+            if settings.name == "hangs":
+                await asyncio.Event().wait()
+            raise LockedError("nothing is stored: cancel-tui keys set")
+
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setattr(doctor, "KeyringCredentials", Hangs)
+    monkeypatch.setattr(checkup, "_REQUEST_SECONDS", 0.05)
+    text = "".join(
+        f'[venues.{name}]\nkind = "roxom"\nbase_url = "http://127.0.0.1:1"\nstream = false\n'
+        for name in ("hangs", "fine")
+    )
+    settings = parse_settings(text, tmp_path / "c.toml")
+    async with asyncio.timeout(30):
+        found = await doctor.looked(settings, tmp_path / "data")
+    said = {one.venue: one.detail for one in found if one.check == "credentials"}
+    assert set(said) == {"hangs", "fine"}
+    assert "nothing is stored" in said["fine"]
 
 
 async def test_a_disk_that_never_answers_is_not_waited_for(
