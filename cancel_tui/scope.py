@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 from cancel_tui.orders import Family, Order, OrderKey, OrderType, Side
-from cancel_tui.records import dataclass
 
 
 class Match(Enum):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from cancel_tui.private import ExposedError, read_own
-from cancel_tui.records import dataclass
 from cancel_tui.settings_table import (
     LIMIT_NAMES,
     Budget,
@@ -49,8 +49,7 @@ PRACTICE = "practice"
 """The value of `credentials` that fetches throw-away keys from a practice server."""
 
 
-@dataclass(frozen=True, slots=True)
-class KindFacts:
+class KindFacts(msgspec.Struct, frozen=True):
     """What the settings need to know of a venue kind, without loading its adapter."""
 
     base_url: str | None
@@ -114,8 +113,7 @@ PATH_NAMES = ("access_token", "accounts", "orders", "stop_orders", "stream")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueSettings:
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One `[venues.NAME]` table, defaults filled in."""
 
     name: str
@@ -127,7 +125,7 @@ class VenueSettings:
     """`live` or `test`; practice is told by `credentials`."""
     credentials: str = ""
     """Name of the keyring entry, or `practice`."""
-    limits: Mapping[str, Budget | None] = field(default_factory=dict)
+    limits: Mapping[str, Budget | None] = msgspec.field(default_factory=dict)
     """Budgets that replace the venue's documented ones; None is `"none"`, no limit."""
     settle_seconds: float = 1.0
     timeout_seconds: float | None = None
@@ -146,7 +144,7 @@ class VenueSettings:
     inst_types: tuple[str, ...] | None = None
     accounts: tuple[str, ...] = ()
     """Empty: every account that the token can see."""
-    paths: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = msgspec.field(default_factory=dict)
     probe_rest_lists: bool = False
 
     @property
@@ -208,8 +206,7 @@ COLUMN_NAMES = (
 """What a column of the grid may show: the fields of an order, its age and its notional."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSettings:
+class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[console]` table."""
 
     refresh_seconds: float = 2.0
@@ -223,19 +220,18 @@ class ConsoleSettings:
     """Whether an alarm sounds the terminal's bell."""
     alarm_repeat_seconds: float = 15.0
     """Seconds between two bells while nobody has acknowledged it."""
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Command id → key, where the default is not wanted."""
     columns: tuple[str, ...] | None = None
     """The grid's columns from left to right, of `COLUMN_NAMES`; None for the default ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file."""
 
     path: Path | None
     venues: tuple[VenueSettings, ...] = ()
-    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
     weak_keyrings: tuple[str, ...] = ()
     """`accept` of `[keyring]`: keyring backends, as module and class, that may serve although they keep
     credentials as plain text or keep nothing."""
@@ -305,7 +301,7 @@ def _paths(table: Table) -> dict[str, str]:
 
 def _console(path: Path, values: object) -> ConsoleSettings:
     table = Table(path, "console", values)
-    table.only(frozenset(ConsoleSettings.__dataclass_fields__), "[console]")
+    table.only(frozenset(ConsoleSettings.__struct_fields__), "[console]")
     word = table.text("confirm_word", "KILL")
     if not re.fullmatch(r"[A-Za-z]{3,12}", word):
         raise table.fail("confirm_word", "must be 3 to 12 letters")

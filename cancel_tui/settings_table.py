@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.text import literal
 
 LIMIT_NAMES = ("cancel", "cancel_all", "list", "status", "closed")
@@ -27,8 +28,7 @@ class SettingsError(Exception):
         super().__init__(literal(text, _LONGEST_MESSAGE))
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """At most `count` requests in any `seconds`."""
 
     count: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from cancel_tui.records import dataclass
+import msgspec
 
 _LONGEST = 400
 _STAND_IN = "\N{MIDDLE DOT}"
@@ -28,8 +28,7 @@ def literal(raw: str, longest: int = _LONGEST) -> str:
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"}
 
 
-@dataclass(frozen=True, slots=True)
-class VenueText:
+class VenueText(msgspec.Struct, frozen=True):
     """Foreign text: not a `str`, so that it cannot slip into markup; `str()` of it is harmless to print."""
 
     raw: str

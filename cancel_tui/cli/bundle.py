@@ -7,10 +7,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cancel_tui.cli import machine
 from cancel_tui.cli.doctor import looked
@@ -100,8 +101,8 @@ async def _learnt(settings: Settings) -> list[str]:
 def _configuration(settings: Settings | SettingsError) -> Any:
     if isinstance(settings, SettingsError):
         return {"not_valid": str(settings)}
-    return {"path": str(settings.path), "venues": [asdict(one) for one in settings.venues]} | {
-        "console": asdict(settings.console),
+    return {"path": str(settings.path), "venues": [msgspec.to_builtins(one) for one in settings.venues]} | {
+        "console": msgspec.to_builtins(settings.console),
         "weak_keyrings": list(settings.weak_keyrings),
     }
 

@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar
 
-from cancel_tui.records import dataclass
+import msgspec
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     check: str
@@ -31,7 +29,7 @@ class Finding:
 
     def json(self) -> dict[str, Any]:
         """The finding as `doctor --json` shows it."""
-        return asdict(self)
+        return msgspec.structs.asdict(self)
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T | None:

@@ -7,8 +7,9 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from cancel_tui.cli import render
 from cancel_tui.cli.checkup import check_credentials

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import replace
+
+import msgspec
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
@@ -14,7 +16,6 @@ from cancel_tui.desk.impasse import Impasse
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import Order, OrderKey, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Match, Scope
 from cancel_tui.venues.base import TellsExpiry
 
@@ -24,8 +25,7 @@ _CLOCKS = 1.0
 """Seconds by which the measured offset of a venue's clock may be wrong."""
 
 
-@dataclass(slots=True)
-class _Ended:
+class _Ended(msgspec.Struct):
     """What can be said of a kill that has ended, for as long as nothing about it changes."""
 
     stamp: tuple[int, float]
@@ -36,14 +36,13 @@ class _Ended:
     words: str | None
 
 
-@dataclass(slots=True)
-class _Arrivals:
+class _Arrivals(msgspec.Struct):
     """Orders that appeared in the scope of a kill after its end, on one venue."""
 
     ended: float
     book: object
     serial: int = 0
-    keys: set[OrderKey] = field(default_factory=set)
+    keys: set[OrderKey] = msgspec.field(default_factory=set)
 
 
 class Collector:

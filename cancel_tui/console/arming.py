@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 from rich.text import Text
 
 from cancel_tui.console.ledger import Ledger
@@ -13,7 +14,6 @@ from cancel_tui.console.lines import DOUBT, plural, waiting
 from cancel_tui.desk.preview import VenuePreview, placed_by, preview
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import OrderKey, Side, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope, fold
 from cancel_tui.text import literal
 
@@ -24,8 +24,7 @@ EVERYTHING = "everything"
 _NOT_SHOWN = "no order is shown, or a word of the filter could not be read"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What the grid offers as a scope; frozen when the screen opened."""
 
     marked: frozenset[OrderKey]

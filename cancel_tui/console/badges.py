@@ -11,11 +11,12 @@ from decimal import Decimal
 from functools import partial
 from math import inf
 
+import msgspec
+
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.desk.alarms import UNKNOWN_AFTER
 from cancel_tui.desk.impasse import ALARM_AFTER
 from cancel_tui.orders import Order, OrderStatus, plain
-from cancel_tui.records import dataclass
 
 UNKNOWN_ALARM = UNKNOWN_AFTER
 """Seconds after which an unknown outcome needs a hand: the role becomes the alarm."""
@@ -48,8 +49,7 @@ ROLES = (
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
+class Badge(msgspec.Struct, frozen=True):
     """What the status column says of one order."""
 
     word: str

@@ -9,6 +9,7 @@ from math import ceil
 from operator import attrgetter
 from statistics import median
 
+import msgspec
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -22,7 +23,6 @@ from cancel_tui.desk.report import ghosts, kept_words, uncovered, uncovered_word
 from cancel_tui.desk.toll import fills, fills_words
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 _TOLD_AFTER = 3.0
@@ -36,8 +36,7 @@ _SHORTEST_ERROR = 12
 _FACTS = attrgetter("stage", "ending", "newcomer")
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """How many orders are where, counted in one go: a board is drawn often, and may stand for many."""
 
     stages: Counter[Stage]

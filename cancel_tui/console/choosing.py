@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from cancel_tui.console.columns import ALWAYS, DEFAULT, Column, whole
-from cancel_tui.records import dataclass
 
 
 @dataclass

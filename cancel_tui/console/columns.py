@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
-from cancel_tui.records import dataclass
+import msgspec
 
 
 class Column(StrEnum):
@@ -40,8 +40,7 @@ class Column(StrEnum):
     CLIENT = "client_order_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True):
     """How wide a column is, in cells, and how it is headed."""
 
     width: int
@@ -138,8 +137,7 @@ _GROWN = (
 """Who gets the cells that are left, first come first served; the others follow as they were chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """One column where it stands."""
 
     column: Column

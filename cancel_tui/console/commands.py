@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+import msgspec
+
 from cancel_tui.console.keynames import CONSENT, FIXED, canonical, character, shown_key
-from cancel_tui.records import dataclass
 from cancel_tui.settings import SettingsError
 
 __all__ = ["BY_ID", "COMMANDS", "Command", "Guard", "Keymap", "Where", "key_table", "shown_key"]
@@ -33,8 +34,7 @@ class Where(StrEnum):
     EVERYWHERE = "everywhere"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One thing that a user can do."""
 
     id: str

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from cancel_tui.orders import Order, Side, amount
-from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 if TYPE_CHECKING:
@@ -73,14 +73,13 @@ NUMBERS: Mapping[str, Callable[[Order], Decimal | None]] = {
 """What may be compared with a number, besides the age."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """A filter as it was typed, and how it was read."""
 
     text: str = ""
     tests: tuple[Test, ...] = ()
     """Every row that is shown passes all of them."""
-    troubles: tuple[str, ...] = field(default=())
+    troubles: tuple[str, ...] = msgspec.field(default=())
     """Why words could not be read, a sentence each; such a word hides nothing."""
     timed: bool = False
     """Whether a row may come or go by the mere passing of time."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from cancel_tui.orders import OrderKey
-from cancel_tui.records import dataclass
 
 if TYPE_CHECKING:
     from cancel_tui.console.grid import OrderGrid

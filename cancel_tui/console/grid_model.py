@@ -13,13 +13,14 @@ from functools import lru_cache
 from math import inf
 from typing import TypeAlias
 
+import msgspec
+
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
 from cancel_tui.console.sorting import VALUES, Plain
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.records import dataclass
 
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
 Entry: TypeAlias = tuple[float, SortValue, str, str, str, str, OrderKey]
@@ -31,8 +32,7 @@ are compared many times faster than anything else, and what they do not tell apa
 _LARGEST = 1.7e308
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridRow:
+class GridRow(msgspec.Struct, frozen=True, kw_only=True):
     """One order as the grid shows it. A change is another row; ages move on by themselves."""
 
     key: OrderKey

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cancel_tui.records import dataclass
+import msgspec
 
 LAPSE = 30.0
 """Seconds after the last key in which arming lapses."""
@@ -27,8 +27,7 @@ class Said(Enum):
     FIRE = "fire"
 
 
-@dataclass(slots=True)
-class Guard:
+class Guard(msgspec.Struct):
     """One arming. `painted` is when its first frame stood on the screen; None before that."""
 
     word: str

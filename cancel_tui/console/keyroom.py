@@ -10,11 +10,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
+import msgspec
+
 from cancel_tui.credentials import CredentialError, validate
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret, place_of, redact
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import literal
@@ -51,8 +52,7 @@ class Keyring(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class KeyDoor:
+class KeyDoor(msgspec.Struct, frozen=True):
     """The keyring, and the way from it to the desk."""
 
     vault: Keyring
@@ -76,8 +76,7 @@ class KeyState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One entry of the keyring and the venues that use it."""
 
     name: str

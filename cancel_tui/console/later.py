@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from importlib import import_module
 
-from cancel_tui import records
-
 KILL = (
     "cancel_tui.console.screens.arm",
     "cancel_tui.console.screens.board",
@@ -37,10 +35,7 @@ def ready_to_kill() -> None:
 
 
 async def load() -> None:
-    """Load everything else, and make the methods of every record; others have their turn in between."""
+    """Load everything else; others have their turn in between."""
     for name in REST:
         import_module(name)
-        await asyncio.sleep(0)
-    for cls in records.waiting():
-        records.finish(cls)
         await asyncio.sleep(0)

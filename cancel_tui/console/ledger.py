@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.changes import Changes
@@ -17,7 +17,6 @@ from cancel_tui.desk.engine import Engine
 from cancel_tui.desk.slot import Slot
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, Side, VenueName
-from cancel_tui.records import dataclass
 
 LAG = 5.0
 """Seconds by which a venue's lists may run behind its answers."""

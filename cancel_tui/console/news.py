@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field
 from math import inf
+
+import msgspec
 
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.ledger import Ledger
@@ -18,7 +19,6 @@ from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
-from cancel_tui.records import dataclass
 
 _TROUBLE = (Stage.UNKNOWN, Stage.REFUSED)
 _BETWEEN = 0.5
@@ -27,22 +27,23 @@ _SINGLY = 5
 """Lines about single orders of a kill that one look may bring; more are counted."""
 
 
-@dataclass(slots=True)
-class News:
+class News(msgspec.Struct):
     """Remembers what was told already."""
 
     desk: Desk
     ledger: Ledger
-    _kills: dict[str, int] = field(default_factory=dict)
-    _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = field(default_factory=dict)
-    _places: dict[tuple[str, VenueName], int] = field(default_factory=dict)
-    _complaints: dict[tuple[str, OrderKey], str] = field(default_factory=dict)
-    _flat: set[tuple[str, VenueName]] = field(default_factory=set)
-    _over: set[str] = field(default_factory=set)
-    _withdrawn: dict[str, int] = field(default_factory=dict)
-    _stuck: set[tuple[str, VenueName, DeadEnd]] = field(default_factory=set)
-    _stood: dict[str, float] = field(default_factory=dict)
-    _states: dict[VenueName, VenueState] = field(default_factory=dict)
+    _kills: dict[str, int] = msgspec.field(default_factory=dict)
+    _orders: dict[tuple[str, OrderKey], tuple[Stage, Ending, str | None]] = msgspec.field(
+        default_factory=dict
+    )
+    _places: dict[tuple[str, VenueName], int] = msgspec.field(default_factory=dict)
+    _complaints: dict[tuple[str, OrderKey], str] = msgspec.field(default_factory=dict)
+    _flat: set[tuple[str, VenueName]] = msgspec.field(default_factory=set)
+    _over: set[str] = msgspec.field(default_factory=set)
+    _withdrawn: dict[str, int] = msgspec.field(default_factory=dict)
+    _stuck: set[tuple[str, VenueName, DeadEnd]] = msgspec.field(default_factory=set)
+    _stood: dict[str, float] = msgspec.field(default_factory=dict)
+    _states: dict[VenueName, VenueState] = msgspec.field(default_factory=dict)
     _trouble: str | None = None
 
     def take(self) -> list[str]:

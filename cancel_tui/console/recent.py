@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.records import dataclass
 
 KEPT = 2_000
 """Ended orders that are remembered."""
@@ -11,8 +12,7 @@ NOT_LISTED = "no longer listed"
 """What is said of an order that nobody touched and that its venue lists no more: absence is no end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """One order that is no longer among the open ones."""
 
     order: Order

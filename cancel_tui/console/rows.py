@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 from heapq import heappop, heappush
 from math import inf
+
+import msgspec
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
@@ -17,7 +18,6 @@ from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName
-from cancel_tui.records import dataclass
 
 KEEP_ENDED = 20.0
 """Seconds that an order which has ended stays in the grid with its end."""
@@ -27,19 +27,18 @@ _Standing = tuple[Order, Track | None, float | None]
 """An order, its cancel and, where it is in doubt, since when nobody has seen it."""
 
 
-@dataclass(slots=True)
-class RowSource:
+class RowSource(msgspec.Struct):
     """Remembers what the grid was told, and tells what is different now."""
 
     ledger: Ledger
-    recent: Recent = field(default_factory=Recent)
+    recent: Recent = msgspec.field(default_factory=Recent)
     """What has left, or is about to."""
-    _shown: dict[OrderKey, tuple[object, ...]] = field(default_factory=dict)
+    _shown: dict[OrderKey, tuple[object, ...]] = msgspec.field(default_factory=dict)
     _count: int = 0
     _place: int = 0
     _looked: float = -inf
-    _doubts: dict[VenueName, tuple[bool, float | None]] = field(default_factory=dict)
-    _fading: list[tuple[float, OrderKey]] = field(default_factory=list)
+    _doubts: dict[VenueName, tuple[bool, float | None]] = msgspec.field(default_factory=dict)
+    _fading: list[tuple[float, OrderKey]] = msgspec.field(default_factory=list)
     """When which row of an ended order is due to leave; a heap."""
 
     def changes(self) -> tuple[list[GridRow], list[OrderKey]]:

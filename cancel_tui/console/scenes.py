@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from time import monotonic
 
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from cancel_tui.console.badges import HALTED, READING, STATES, UNKNOWN, Badge

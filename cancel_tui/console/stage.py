@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
+import msgspec
 from textual.pilot import Pilot
 
 from cancel_tui.clock import SystemClock
@@ -19,7 +20,6 @@ from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import LockedError, VenueState
 from cancel_tui.practice.cluster import Cluster
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings, parse_settings
 from cancel_tui.vault.backends import BackendInfo, Strength
@@ -42,19 +42,18 @@ class PictureClock(SystemClock):
         return _MOMENT + monotonic() - self._begun
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """What a picture is taken of."""
 
     size: tuple[int, int]
     play: Callable[[Pilot[int]], Awaitable[None]]
     """Brings the console to the moment of the picture."""
     orders: int = 200
-    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    faults: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """By venue."""
-    latency: Mapping[str, float] = field(default_factory=dict)
+    latency: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Seconds before each answer, by venue."""
-    cancel_delay: Mapping[str, float] = field(default_factory=dict)
+    cancel_delay: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Seconds between taking a cancel and its effect, by venue."""
     colour: bool = True
     theme: str = NAME

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from textual.theme import Theme
 
 from cancel_tui.console import lines
-from cancel_tui.records import dataclass
 
 NAME = "cancel-tui"
 """The house look, and the default of `[console] theme`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """A theme of the toolkit, and what it makes of the styles of single lines."""
 
     theme: Theme

@@ -6,22 +6,21 @@ Amounts of different quote currencies are never summed; what has no price is cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 from decimal import Decimal
 
+import msgspec
+
 from cancel_tui.orders import Order, Side
-from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 
-@dataclass(slots=True)
-class Sum:
+class Sum(msgspec.Struct):
     """Some orders together."""
 
     count: int = 0
     buys: int = 0
     sells: int = 0
-    notional: dict[str, Decimal] = field(default_factory=dict)
+    notional: dict[str, Decimal] = msgspec.field(default_factory=dict)
     """Quote currency -> price times remaining."""
     unpriced: int = 0
     """Orders whose notional or currency is not known."""
@@ -45,14 +44,13 @@ class Sum:
         return told
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(msgspec.Struct):
     """The same orders, taken apart three ways; every group keeps the order in which it was met."""
 
-    whole: Sum = field(default_factory=Sum)
-    venues: dict[str, Sum] = field(default_factory=dict)
-    symbols: dict[str, Sum] = field(default_factory=dict)
-    sides: dict[str, Sum] = field(default_factory=dict)
+    whole: Sum = msgspec.field(default_factory=Sum)
+    venues: dict[str, Sum] = msgspec.field(default_factory=dict)
+    symbols: dict[str, Sum] = msgspec.field(default_factory=dict)
+    sides: dict[str, Sum] = msgspec.field(default_factory=dict)
 
 
 def totals(orders: Iterable[Order]) -> Totals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Span, Text
 from textual import events
 from textual.message import Message
@@ -9,7 +11,6 @@ from textual.widgets import Input, Static
 
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.theme import HOUSE, Look
-from cancel_tui.records import dataclass
 from cancel_tui.text import literal
 
 _TWINS = str.maketrans("●○◌⊘▲▼✖✔✓▸█░▒▌…–·×“”", '*oo/^vxv+>#.:_~-.x""')

@@ -11,7 +11,6 @@ import msgspec
 from cancel_tui.cancels import Event
 from cancel_tui.desk.pacing import backoff
 from cancel_tui.orders import OrderKey
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import ClosedPlan, Touched
 from cancel_tui.venues.outcome import (
@@ -44,8 +43,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(found, key=RANK.index) if found else Verdict.UNVERIFIED
 
 
-@dataclass(frozen=True, slots=True)
-class SendNative:
+class SendNative(msgspec.Struct, frozen=True):
     """Send the venue's own cancel-all, for one symbol or (None) for everything."""
 
     symbol: str | None
@@ -57,20 +55,17 @@ class SendCancel(msgspec.Struct, frozen=True, gc=False):
     key: OrderKey
 
 
-@dataclass(frozen=True, slots=True)
-class ListOrders:
+class ListOrders(msgspec.Struct, frozen=True):
     """Make one pass: the venue's parts, those that `proof.wanted` names."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOrder:
+class ReadOrder(msgspec.Struct, frozen=True):
     """Read one order back."""
 
     key: OrderKey
 
 
-@dataclass(frozen=True, slots=True)
-class ReadClosed:
+class ReadClosed(msgspec.Struct, frozen=True):
     """Look for the ends of these orders among the finished ones."""
 
     touched: tuple[Touched, ...]
@@ -82,8 +77,7 @@ class ReadClosed:
 Action = SendNative | SendCancel | ListOrders | ReadOrder | ReadClosed
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(msgspec.Struct, frozen=True):
     """What an engine is to achieve at one venue."""
 
     scope: Scope
@@ -163,7 +157,9 @@ def sort_of(outcome: object) -> str | None:
         return "unreadable" if read else "unanswered"
     if isinstance(outcome, NotSent):
         return None if outcome.late else "not_sent"
-    return {Throttled: "throttled", Unauthorised: "unauthorised"}.get(type(outcome))
+    if isinstance(outcome, Throttled):
+        return "throttled"
+    return "unauthorised" if isinstance(outcome, Unauthorised) else None
 
 
 def pause(outcome: object, attempts: int) -> float:

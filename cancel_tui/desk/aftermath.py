@@ -7,12 +7,12 @@ that scope that was there before the proof. An order that was placed after the p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+
+import msgspec
 
 from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Match
 
 LAG = 5.0
@@ -21,13 +21,12 @@ _CLOCKS = 1.0
 """Seconds by which the measured offset of a venue's clock may be wrong."""
 
 
-@dataclass(slots=True)
-class Contradiction:
+class Contradiction(msgspec.Struct):
     """Orders that a later list shows as live, and the parts of the list that hold them."""
 
-    orders: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    orders: dict[OrderKey, tuple[Order, float]] = msgspec.field(default_factory=dict)
     """Each as it is listed, with the monotonic time at which that list was begun."""
-    parts: set[str] = field(default_factory=set)
+    parts: set[str] = msgspec.field(default_factory=set)
 
 
 def contradiction(engine: Engine, book: VenueBook, wall_of_zero: float) -> Contradiction | None:

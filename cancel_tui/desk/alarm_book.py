@@ -7,11 +7,11 @@ and when its cause comes back after it had gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 from math import inf
 
+import msgspec
+
 from cancel_tui.desk.alarms import RANK, Alarm
-from cancel_tui.records import dataclass
 
 FLICKER = 3.0
 """Seconds for which a cause that is gone and comes back counts as never gone."""
@@ -19,8 +19,7 @@ APART = 1.0
 """Seconds between two bells at the least, whatever there is to tell."""
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """One alarm, and how people took it."""
 
     alarm: Alarm
@@ -51,8 +50,7 @@ class Standing:
         return worse
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """What one look has brought."""
 
     raised: tuple[Standing, ...] = ()
@@ -61,13 +59,12 @@ class Changes:
     over: tuple[Standing, ...] = ()
 
 
-@dataclass(slots=True)
-class AlarmBook:
+class AlarmBook(msgspec.Struct):
     """Every alarm that stands."""
 
     repeat: float
     """Seconds between two bells for alarms that nobody has seen."""
-    _standing: dict[str, Standing] = field(default_factory=dict)
+    _standing: dict[str, Standing] = msgspec.field(default_factory=dict)
     _rung_at: float = -inf
 
     def take(self, found: Iterable[Alarm], now: float) -> Changes:

@@ -6,14 +6,14 @@ An alarm stands for as long as its cause does. Who has seen it, and when it soun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from enum import IntEnum, StrEnum
+
+import msgspec
 
 from cancel_tui.desk.engine import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, Impasse
 from cancel_tui.desk.slot import STALE_AFTER, VenueState
 from cancel_tui.orders import VenueName
-from cancel_tui.records import dataclass
 
 UNKNOWN_AFTER = 15.0
 """Seconds after which an unknown outcome needs a hand."""
@@ -51,8 +51,7 @@ class Severity(IntEnum):
     """Orders live that should not, or nobody can reach them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(msgspec.Struct, frozen=True):
     """One thing that needs a hand."""
 
     id: str
@@ -70,8 +69,7 @@ class Alarm:
     venue: VenueName | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueFacts:
+class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One venue as it stands. Ages are seconds."""
 
     name: VenueName
@@ -94,8 +92,7 @@ class VenueFacts:
     """Seconds until its credentials end; None where they do not, or nobody knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillFacts:
+class KillFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One kill, or one cancel of named orders, that no later kill has taken over."""
 
     kill_id: str
@@ -115,7 +112,7 @@ class KillFacts:
     live: int = 0
     """Orders of it that are known to be live."""
     words: str | None = None
-    newcomers: Mapping[VenueName, int] = field(default_factory=dict)
+    newcomers: Mapping[VenueName, int] = msgspec.field(default_factory=dict)
     """Orders of its scope that appeared after its end and that nobody has touched."""
 
     @property
@@ -124,8 +121,7 @@ class KillFacts:
         return self.kill_id[:6]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that alarms are made of."""
 
     venues: tuple[VenueFacts, ...] = ()
@@ -136,7 +132,7 @@ class Facts:
     """Why records cannot be written."""
     exposed: str | None = None
     """Who else could remove records, and what to do about it."""
-    unended: Mapping[str, str] = field(default_factory=dict)
+    unended: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Kill of an earlier start without an end → a sentence about it."""
 
 

@@ -7,14 +7,14 @@ while as "not seen": absence is no end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 from math import inf
+
+import msgspec
 
 from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.track import merge
 from cancel_tui.orders import TERMINAL, Order, OrderKey, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import PartList
 
 KEEP_UNSEEN = 30.0
@@ -31,25 +31,23 @@ def _forgets(order: Order, at: float, now: float) -> bool:
     return not order.status.terminal or now - at > KEEP_END
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     begun: float
     orders: dict[OrderKey, Order]
     complete: bool
 
 
-@dataclass(slots=True)
-class VenueBook:
+class VenueBook(msgspec.Struct):
     """The open orders of one venue."""
 
     venue: VenueName
-    parts: dict[str, _Reading] = field(default_factory=dict)
-    unseen: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    parts: dict[str, _Reading] = msgspec.field(default_factory=dict)
+    unseen: dict[OrderKey, tuple[Order, float]] = msgspec.field(default_factory=dict)
     """Orders that dropped out: the last description, and since when they are not seen."""
     revision: int = 0
-    changes: Changes = field(default_factory=Changes)
+    changes: Changes = msgspec.field(default_factory=Changes)
     """Orders that came, went, or are described otherwise."""
-    told: dict[OrderKey, tuple[Order, float]] = field(default_factory=dict)
+    told: dict[OrderKey, tuple[Order, float]] = msgspec.field(default_factory=dict)
     """What a push stream last said of an order, and when; it counts until lists that were begun later."""
 
     def hear(self, order: Order, at: float) -> bool:

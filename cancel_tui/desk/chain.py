@@ -20,13 +20,13 @@ import heapq
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cancel_tui.desk.process import alive
 from cancel_tui.private import open_regular
-from cancel_tui.records import dataclass
 
 GENESIS = "0" * 64
 """What the first record of a file names as the one before it."""
@@ -44,8 +44,7 @@ Entry = tuple[str, Record]
 """File name and record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """A place where a journal file is not what was written, or may not be all of it."""
 
     file: str
@@ -149,15 +148,14 @@ def _last_line(path: Path) -> bytes:
 # ---------------------------------------------------------------------- verify
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(msgspec.Struct):
     """One file as far as its chain holds."""
 
     path: Path
-    hashes: list[str] = field(default_factory=list)
-    anchors: list[tuple[str, int, str]] = field(default_factory=list)
+    hashes: list[str] = msgspec.field(default_factory=list)
+    anchors: list[tuple[str, int, str]] = msgspec.field(default_factory=list)
     """What it says of other files: name, number of a record, its hash."""
-    first: Record = field(default_factory=dict)
+    first: Record = msgspec.field(default_factory=dict)
     last: str | None = None
     """The kind of its last good record."""
     fault: Fault | None = None

@@ -11,17 +11,17 @@ from datetime import datetime
 from math import isinf
 from typing import Any
 
+import msgspec
+
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, Side, VenueName, plain
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope, fold
 from cancel_tui.settings import VenueSettings
 
 _FIELDS = ("venue", "account", "symbol", "side", "exchange")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Which venue a name meant."""
 
     kind: str

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from cancel_tui.records import dataclass
+import msgspec
 
 Row = Mapping[str, Any]
 _Id = tuple[str, str]
@@ -34,8 +34,7 @@ class Judgement(StrEnum):
     """Nothing was claimed of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueClaim:
+class VenueClaim(msgspec.Struct, frozen=True):
     """What the last kill of everything at a venue said of it."""
 
     kill: str

@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from cancel_tui.desk.actions import Verdict, worst
 from cancel_tui.desk.drill_judge import Judgement, VenueClaim, judge_all, venue_claims, whole
 from cancel_tui.desk.drill_times import counts, kill_times, steps
 from cancel_tui.orders import iso
-from cancel_tui.records import dataclass
 
 Row = Mapping[str, Any]
 NOT_TRIED = "not_tried"
 """The verdict of a venue at which no kill of everything was fired."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """What is drilled, on which ground, and what counts as done."""
 
     name: str
@@ -39,8 +39,7 @@ class Task:
     """`console`, or `automatic` where nobody was at the keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """All that the report is made from. Times are seconds since the epoch."""
 
     task: Task

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
+
+import msgspec
 
 from cancel_tui.cancels import Ending, Event, Stage
 from cancel_tui.desk.actions import (
@@ -28,7 +30,6 @@ from cancel_tui.desk.impasse import Impasse, impasses, pending
 from cancel_tui.desk.listing import Listing
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 
@@ -147,7 +148,7 @@ class Engine(Listing):
         scope = self.aim.scope
         if scope.grows:
             before = before if scope.older_than is None else min(before, scope.older_than)
-            self.aim = replace(self.aim, scope=replace(scope, older_than=before))
+            self.aim = msgspec.structs.replace(self.aim, scope=replace(scope, older_than=before))
         for key, (order, begun) in shown.items():
             track = self.tracks.get(key)
             if track is None:
@@ -162,7 +163,7 @@ class Engine(Listing):
     def keep_holding(self, scope: Scope, now: float, *, again: bool) -> None:
         """Hold until released, for the whole scope; `again` where the venue had come to its end."""
         self.hold, self._released = inf, False
-        self.aim = replace(self.aim, scope=scope)
+        self.aim = msgspec.structs.replace(self.aim, scope=scope)
         if again:
             self._renew(now)
             self._list_at = now

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from math import inf
 
+import msgspec
+
 from cancel_tui.clock import Clock
 from cancel_tui.desk.pacing import backoff, jitter
 from cancel_tui.orders import Order
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Port
 from cancel_tui.venues.feed import Heard, Listens
 from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describe
@@ -54,8 +55,7 @@ class FeedState(StrEnum):
     DOWN = "down"
 
 
-@dataclass(slots=True)
-class Feed:
+class Feed(msgspec.Struct):
     """What is known of one venue's stream. Times are monotonic seconds."""
 
     state: FeedState = FeedState.OFF

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from enum import IntEnum
 from math import inf
 
+import msgspec
+
 from cancel_tui.clock import Clock
 from cancel_tui.desk.pacing import Pace, Ticket
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import CallClass
 
 
@@ -33,8 +34,7 @@ class TooLateError(Exception):
     """The time by which a request had to leave passed while it waited for its turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """A class of requests of which the next one may not leave yet. Times are seconds."""
 
     call: CallClass

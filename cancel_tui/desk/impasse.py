@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.venues.outcome import (
     Failure,
     NotSent,
@@ -46,8 +47,7 @@ class DeadEnd(StrEnum):
     """The venue says that it is cancelling, and does not come to an end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(msgspec.Struct, frozen=True):
     """Why the cancels of one order get nowhere."""
 
     why: DeadEnd
@@ -57,8 +57,7 @@ class Blocked:
     """Our words and the venue's, of the last of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Impasse:
+class Impasse(msgspec.Struct, frozen=True):
     """Orders of one venue that are stuck for the same reason."""
 
     why: DeadEnd

@@ -38,7 +38,6 @@ from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
 from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.orders import iso
 from cancel_tui.private import exposed_folder, make_folder, open_private
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import betrays, redacted
 
 LONGEST_WAIT = 0.05
@@ -71,8 +70,7 @@ class _Entry(msgspec.Struct):
         return {**head, **self.facts, **head}
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(msgspec.Struct):
     """Records that go to the thread together."""
 
     entries: list[_Entry]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import field, replace
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
+
+import msgspec
 
 from cancel_tui import __version__
 from cancel_tui.clock import Clock
@@ -22,7 +24,6 @@ from cancel_tui.desk.process import whoami
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 
@@ -30,8 +31,7 @@ REOPENINGS = 3
 """How often a kill takes up a venue again whose flat was contradicted; after that it is only alarmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueResult:
+class VenueResult(msgspec.Struct, frozen=True):
     """How one venue came out of a kill."""
 
     venue: VenueName
@@ -259,7 +259,8 @@ class Kill:
             back = len(self.withdrawn.get(name, ()))
             if back and run.over and found.verdict is not Verdict.FLAT:
                 # More than that the lists of this venue cannot be believed there is not to say.
-                return replace(found, error=f"{back} orders came back after a flat; {found.error}")
+                said = f"{back} orders came back after a flat; {found.error}"
+                return msgspec.structs.replace(found, error=said)
             return found
         why = self.locked.get(name, "not asked yet")
         return VenueResult(name, Verdict.UNVERIFIED, _counts(Tally()), 0, why, ())

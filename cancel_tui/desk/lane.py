@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 import msgspec
@@ -20,7 +19,6 @@ from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.orders import OrderKey, iso
-from cancel_tui.records import dataclass
 from cancel_tui.venues.adapter import retry_after
 from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
 from cancel_tui.venues.outcome import NotSent
@@ -32,11 +30,10 @@ _WARM = 4
 _CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """What was asked of a venue on behalf of one purpose."""
 
-    requests: dict[CallClass, int] = field(default_factory=dict)
+    requests: dict[CallClass, int] = msgspec.field(default_factory=dict)
     """Requests that left, or may have left."""
     throttled: int = 0
     """Answers that said: too many."""

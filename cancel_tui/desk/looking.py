@@ -6,12 +6,11 @@ the budget has more pages than the orders can fill: what is read ahead of its tu
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import inf
 
 from cancel_tui.desk.actions import ReadClosed
 from cancel_tui.orders import Order, OrderKey
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import ClosedPage, ClosedQuery
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome
 

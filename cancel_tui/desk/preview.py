@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 
+import msgspec
+
 from cancel_tui.orders import Order, Side
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Match, Scope
 from cancel_tui.text import literal
 from cancel_tui.venues.base import CallClass, Capabilities
 
 
-@dataclass(frozen=True, slots=True)
-class VenuePreview:
+class VenuePreview(msgspec.Struct, frozen=True):
     """One line of the armed preview."""
 
     venue: str
@@ -38,7 +38,7 @@ class VenuePreview:
     """Stop and take-profit orders that the scope leaves alone."""
     unreadable: int = 0
     """Orders of which a field of the scope cannot be read: they would be named, and not touched."""
-    sources: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Who placed the orders, in the venue's words → how many; not those of which it tells nothing."""
     keep_seconds: float | None = None
     """About how long it would take with stop and take-profit orders left alone: one by one, then."""

@@ -8,17 +8,16 @@ and empty stays proven; one that held orders needs one re-read; only the rest ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.venues.base import Part
 
 _MARGIN = 0.01
 """Seconds by which the second list begins later than it must: arrivals jitter."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartReading:
+class PartReading(msgspec.Struct, frozen=True):
     """One part of a list, read at one time."""
 
     begun: float
@@ -27,18 +26,17 @@ class PartReading:
     """Whether it held an order in scope, or one whose scope cannot be read."""
 
 
-@dataclass(slots=True)
-class Proof:
+class Proof(msgspec.Struct):
     """What the lists of one venue have proven so far for one scope."""
 
     settle: float
-    held: dict[str, float] = field(default_factory=dict)
+    held: dict[str, float] = msgspec.field(default_factory=dict)
     """Past parts that held orders in scope → when the last such reading was begun."""
-    proven: dict[str, float] = field(default_factory=dict)
+    proven: dict[str, float] = msgspec.field(default_factory=dict)
     """Past parts → when the last complete reading without an order in scope was begun."""
-    streak: list[float] = field(default_factory=list)
+    streak: list[float] = msgspec.field(default_factory=list)
     """When each of the consecutive complete empty passes was begun."""
-    starts: dict[float, dict[str, float]] = field(default_factory=dict)
+    starts: dict[float, dict[str, float]] = msgspec.field(default_factory=dict)
     """Such a pass → when each of its parts was begun: what is missing from a part for less than `settle`
     seconds must show when that part is read again."""
     whole: bool = False

@@ -8,7 +8,8 @@ verdict costs.
 
 from __future__ import annotations
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.settings import Budget
 
 FAST = 3.0
@@ -25,8 +26,7 @@ SPARE = 2
 """Requests beyond a verdict that are left to a kill, for the list that finds something after all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """What the rhythm at one venue depends on."""
 
     own: float

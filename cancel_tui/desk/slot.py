@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 
@@ -10,7 +10,6 @@ from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.feeds import Feed
 from cancel_tui.desk.lane import Lane
 from cancel_tui.orders import OrderKey, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.settings import VenueSettings
 from cancel_tui.venues.base import Part, Venue
 from cancel_tui.venues.outcome import Failure, Unauthorised

@@ -10,8 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import inf
+
+import msgspec
 
 from cancel_tui.cancels import Event, Stage
 from cancel_tui.desk.actions import RUSH, Aim, sort_of
@@ -19,7 +21,6 @@ from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.proof import Proof
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import CallClass, Capabilities, ClosedPlan, Part, Touched
 from cancel_tui.venues.outcome import (
     Answered,
@@ -42,8 +43,7 @@ SPARING = 8
 """In the first rush: so many times that."""
 
 
-@dataclass(slots=True)
-class Native:
+class Native(msgspec.Struct):
     """The state of one native cancel-all."""
 
     symbol: str | None

@@ -8,10 +8,10 @@ each stage that it took.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+
+import msgspec
 
 from cancel_tui.desk.chain import Entry, Record
-from cancel_tui.records import dataclass
 
 SURROUNDING = ("fault", "journal_gap", "venue_locked")
 """Kinds that name no kill, yet belong to its story when they lie in the midst of it."""
@@ -25,16 +25,15 @@ _Id = tuple[str, str | None, str]
 """Venue, account where ids are per account, and the id as a person types it."""
 
 
-@dataclass(slots=True)
-class OrderStory:
+class OrderStory(msgspec.Struct):
     """What the journal knows of one order of a kill."""
 
     venue: str
     account: str | None
     order: str
-    facts: Record = field(default_factory=dict)
+    facts: Record = msgspec.field(default_factory=dict)
     """What it was, in the words of the venue's lists."""
-    events: list[Record] = field(default_factory=list)
+    events: list[Record] = msgspec.field(default_factory=list)
     stage: str = "wanted"
     outcome: str = "unknown"
     filled: str | None = None

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from cancel_tui.cancels import Ending
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, plain
-from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 
 KEPT = "a stop or take-profit order, kept as chosen: the order was not touched"
 """Why an order in scope was skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fills:
+class Fills(msgspec.Struct, frozen=True):
     """What filled on one side of one market while the kill ran."""
 
     venue: VenueName

@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from cancel_tui.desk.chain import Entry, Record, intact, merged, read_file
 from cancel_tui.desk.decision import Place, UnreadableError, places_from, scope_from
 from cancel_tui.desk.process import alive
 from cancel_tui.desk.story import SETTLED, OrderStory, of_kill, order_stories, state_of
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
 from cancel_tui.private import open_regular, ours
-from cancel_tui.records import dataclass
 from cancel_tui.scope import Scope
 
 RECENT = 7 * 86_400.0
@@ -34,8 +35,7 @@ _LIFE = re.compile(
 """The records that tell whether a kill is over; the rest of a file need not be read for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """An order that was touched, as the journal leaves it."""
 
     key: OrderKey
@@ -49,8 +49,7 @@ class Left:
     """What the lists said of it, where they did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(msgspec.Struct, frozen=True):
     """One case: a kill without an end, with those that took it up and did not finish it either."""
 
     kill_id: str
@@ -148,8 +147,7 @@ def announced(cases: Iterable[Unfinished]) -> list[str]:
     ]
 
 
-@dataclass(slots=True)
-class _Life:
+class _Life(msgspec.Struct):
     """What the few records tell of one kill."""
 
     kill_id: str

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Protocol, cast
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.vault.errors import cannot_load, no_backend, refused_plaintext, switched_off, would_prompt
 
 
@@ -30,8 +31,7 @@ class Strength(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(msgspec.Struct, frozen=True):
     """The backend in use, for `doctor` and `keys list`."""
 
     name: str
@@ -72,8 +72,7 @@ class _Persisting(Store, Protocol):
     persist: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """One backend instance, which serves reading, writing and deleting."""
 
     store: Store

@@ -15,7 +15,8 @@ import json
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.vault.backends import Store
 from cancel_tui.vault.errors import (
     MissingEntry,
@@ -35,8 +36,7 @@ _VERSION = 1
 _MOST_PARTS = 99
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
+class _Manifest(msgspec.Struct, frozen=True):
     parts: int
     length: int
     sha256: str

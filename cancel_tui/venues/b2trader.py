@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Family, Order, OrderKey

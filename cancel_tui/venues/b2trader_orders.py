@@ -8,10 +8,11 @@ https://api-docs.b2trader.b2broker.com/get-started/order-statuses
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from cancel_tui.orders import (
     AccountId,
@@ -26,7 +27,6 @@ from cancel_tui.orders import (
     altered,
     amount,
 )
-from cancel_tui.records import dataclass
 from cancel_tui.venues.decode import Unreadable, Words, moment, number, table, text, wrapped
 
 _STATUS: Mapping[str, OrderStatus] = {
@@ -46,13 +46,12 @@ _TYPE = {"limit": OrderType.LIMIT, "market": OrderType.MARKET}
 _STOP_TYPE = {"limit": OrderType.STOP_LIMIT, "market": OrderType.STOP}
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(msgspec.Struct):
     """Orders of one account as they are read, the last of a repeated id winning."""
 
     venue: VenueName
     account: AccountId
-    orders: dict[OrderKey, Order] = field(default_factory=dict)
+    orders: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
     unreadable: int = 0
     """Rows that are no order with an id."""
 

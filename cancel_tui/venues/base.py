@@ -8,7 +8,6 @@ hands in; the port counts it, paces it, journals it and carries it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +15,6 @@ import msgspec
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Order, OrderId, OrderKey, VenueName
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Budget, VenueSettings
 from cancel_tui.venues.outcome import NotSent, Outcome, Unanswered
@@ -77,8 +75,7 @@ class Port(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue can do, what it cannot see, and how it meters."""
 
     cancel_all: bool = False
@@ -91,7 +88,7 @@ class Capabilities:
     """One order can be read back by its id."""
     closed_page: int | None = None
     """Rows per page of finished orders, where they can be listed."""
-    budgets: Mapping[CallClass, Budget] = field(default_factory=dict)
+    budgets: Mapping[CallClass, Budget] = msgspec.field(default_factory=dict)
     """Documented limits; a class without an entry has none that is documented."""
     poll_seconds: float = 2.0
     """How often the newest orders are worth asking for."""
@@ -104,8 +101,7 @@ class Capabilities:
     """Scope fields that this venue's orders do not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A piece of a complete list that is read as a whole: a time window, an account, an instrument type."""
 
     id: str
@@ -116,8 +112,7 @@ class Part:
     """The account whose orders it holds, where it holds those of one account only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What a complete list consists of at this moment."""
 
     parts: tuple[Part, ...]
@@ -128,8 +123,7 @@ class Parts:
     """Every account that the venue named, where it has accounts."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartList:
+class PartList(msgspec.Struct, frozen=True):
     """What was read of one part's open orders: every page of it, unless `complete` says otherwise.
 
     A part whose first page fails is a failure. Where a later page fails, the orders of the pages before it
@@ -153,8 +147,7 @@ class CancelAck(msgspec.Struct, frozen=True, gc=False):
     """The order as the answer describes it; its status may be terminal, pending, or still live."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAllAck:
+class CancelAllAck(msgspec.Struct, frozen=True):
     """A venue's readable answer to a cancel-all."""
 
     ids: tuple[OrderId, ...] = ()
@@ -163,8 +156,7 @@ class CancelAllAck:
     """Orders described in full, where the venue does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """An order whose end is to be read, with what is known about where to look."""
 
     key: OrderKey
@@ -172,8 +164,7 @@ class Touched:
     """Its last description, if it was ever described."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedQuery:
+class ClosedQuery(msgspec.Struct, frozen=True):
     """One page of finished orders; adapters make these, the desk only hands them back."""
 
     begin: float | None = None
@@ -184,8 +175,7 @@ class ClosedQuery:
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedPlan:
+class ClosedPlan(msgspec.Struct, frozen=True):
     """Where finished orders are to be looked for."""
 
     queries: tuple[ClosedQuery, ...] = ()
@@ -193,8 +183,7 @@ class ClosedPlan:
     """Which of the asked orders these queries can find."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedPage:
+class ClosedPage(msgspec.Struct, frozen=True):
     """One page of finished orders (rows that are still live may be among them)."""
 
     orders: tuple[Order, ...]

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from cancel_tui.clock import Clock
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
 from cancel_tui.text import VenueText, literal
@@ -39,8 +38,7 @@ _JSON = (b"Content-Type", b"application/json")
 _EARLIEST, _LATEST = Decimal(1_577_836_800_000), Decimal(4_102_444_800_000)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(msgspec.Struct, frozen=True):
     """A loaded key pair; nothing in it shows its value."""
 
     api_key: Secret

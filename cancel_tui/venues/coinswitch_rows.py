@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
 from decimal import Context, Decimal
 from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from cancel_tui.orders import (
     Family,
@@ -26,7 +27,6 @@ from cancel_tui.orders import (
     amount,
     order_key,
 )
-from cancel_tui.records import dataclass
 from cancel_tui.venues.adapter import LONGEST_ID
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
 from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, wrapped
@@ -89,8 +89,7 @@ def millis(value: object) -> int | None:
     return int(parsed) if parsed is not None and parsed > 0 and parsed.adjusted() <= 17 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """The rows of one answered list request."""
 
     orders: tuple[Order, ...]
@@ -168,11 +167,10 @@ def read_page(
     return Page(tuple(orders), len(raw), limit, tuple(times), cursor, to_time)
 
 
-@dataclass(slots=True)
-class Gathering:
+class Gathering(msgspec.Struct):
     """What the pages of one part have brought so far."""
 
-    orders: dict[OrderId, Order] = field(default_factory=dict)
+    orders: dict[OrderId, Order] = msgspec.field(default_factory=dict)
     unreadable: int = 0
     pages: int = 0
     cap: int | None = None
@@ -228,7 +226,7 @@ def following(query: ClosedQuery, page: Page) -> ClosedQuery | None:
     count = int((query.cursor or "1:").partition(":")[0]) + 1
     if count > MOST_PAGES or (query.begin is not None and step < math.floor(query.begin * 1000)):
         return None
-    return replace(query, cursor=f"{count}:{step}")
+    return msgspec.structs.replace(query, cursor=f"{count}:{step}")
 
 
 def query_to(query: ClosedQuery) -> int | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from cancel_tui.clock import Clock
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret, redact
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import CallClass, Reply
@@ -25,8 +26,7 @@ _LONGEST = 200
 """Characters of a venue's words that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What one message comes to."""
 
     heard: Heard = ALIVE

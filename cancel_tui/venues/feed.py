@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+import msgspec
+
 from cancel_tui.orders import Order
-from cancel_tui.records import dataclass
 from cancel_tui.venues.base import Port
 from cancel_tui.venues.outcome import Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What one message said. An empty one is a sign of life: a heartbeat, an answer to a ping."""
 
     orders: tuple[Order, ...] = ()

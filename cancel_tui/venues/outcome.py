@@ -18,15 +18,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(msgspec.Struct, frozen=True):
     """No byte left: name lookup, connect, TLS, no free slot, or a request that cannot be built."""
 
     reason: str
@@ -37,8 +35,7 @@ class NotSent:
     """It waited for its turn until its time was over: this tells nothing of the venue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(msgspec.Struct, frozen=True):
     """The request left, or may have; nobody can say what it did."""
 
     reason: str
@@ -49,8 +46,7 @@ class Unanswered:
     """HTTP status, where one was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(msgspec.Struct, frozen=True):
     """HTTP 429 and its kin."""
 
     retry_after: float | None = None
@@ -58,8 +54,7 @@ class Throttled:
     message: VenueText | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unauthorised:
+class Unauthorised(msgspec.Struct, frozen=True):
     """HTTP 401 and 403: the credentials, the clock or the rights, not the order."""
 
     message: VenueText | None = None
@@ -81,8 +76,7 @@ class Reason(StrEnum):
     """The request itself is wrong: an instrument type it does not know, a malformed field, a wrong path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A definite no."""
 
     reason: Reason

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import field
 from decimal import Context
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from cancel_tui.orders import (
     Family,
@@ -25,7 +26,6 @@ from cancel_tui.orders import (
     amount,
     order_key,
 )
-from cancel_tui.records import dataclass
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
 from cancel_tui.venues.adapter import one_symbol
@@ -69,8 +69,7 @@ def all_orders(symbol: str | None) -> str:
     return "" if symbol is None else f"symbol={quote(one_symbol(symbol), safe='')}"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One page of orders, with what paging needs to know of it."""
 
     orders: tuple[Order, ...]
@@ -99,13 +98,12 @@ class Page:
         return self.oldest, False
 
 
-@dataclass(slots=True)
-class Gathering:
+class Gathering(msgspec.Struct):
     """What the pages of the list have brought so far."""
 
-    orders: dict[OrderKey, Order] = field(default_factory=dict)
+    orders: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
     pages: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
     """Why orders may be missing, in our words."""
 
     def take(self, page: Page) -> None:

@@ -11,12 +11,13 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import Order, OrderId, OrderKey, altered

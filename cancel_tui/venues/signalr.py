@@ -19,7 +19,6 @@ from typing import Any, Protocol
 import msgspec
 
 from cancel_tui.clock import Clock
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import redact
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import Raw, Reply
@@ -56,8 +55,7 @@ class Framer:
         return [record for record in whole if record]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """Type 2: one piece of a stream."""
 
     invocation: str
@@ -65,8 +63,7 @@ class Item:
     """Whatever JSON the venue sent as `item`; None where it sent none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """Type 3: the stream of an invocation is over."""
 
     invocation: str
@@ -75,15 +72,13 @@ class Completion:
     error: VenueText | None
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(msgspec.Struct, frozen=True):
     """Type 7: the server is about to close the connection."""
 
     error: VenueText | None
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(msgspec.Struct, frozen=True):
     """Pings, and types that mean nothing to a reader of streams."""
 
 
@@ -162,8 +157,7 @@ class Cause(StrEnum):
     GIVEN_UP = "the connection was given up"
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """No item, and why."""
 
     cause: Cause
@@ -202,8 +196,7 @@ async def within(clock: Clock, seconds: float, wanted: asyncio.Future[Any]) -> b
     return wanted.done()
 
 
-@dataclass(slots=True)
-class _Feed:
+class _Feed(msgspec.Struct):
     """One stream of one argument: its newest invocation, and who waits for that one's first item."""
 
     invocation: str | None

@@ -12,7 +12,8 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.text import VenueText
 from cancel_tui.venues.decode import Unreadable, complaint, decode, epoch
 from cancel_tui.venues.streams import socket_io_packets
@@ -36,46 +37,39 @@ def _loads(text: str) -> Any:
 _EXACT = SimpleNamespace(loads=_loads, dumps=json.dumps)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """The server's greeting."""
 
     ping_seconds: float | None
     """It says something at least this often; None where it does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(msgspec.Struct, frozen=True):
     """The server asks whether we are there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """The namespace is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The namespace is not opened to us."""
 
     message: VenueText | None
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """The server ended the namespace or the connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Something was said in a namespace."""
 
     values: tuple[Any, ...]
     """What came with the event's name, whatever that was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(msgspec.Struct, frozen=True):
     """Nothing that concerns orders: an acknowledgement, a no-operation."""
 
 

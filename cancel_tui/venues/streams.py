@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import HeadersLike
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -19,7 +20,6 @@ from websockets.frames import DATA_OPCODES, Frame
 from websockets.http11 import Response
 from websockets.protocol import Event
 
-from cancel_tui.records import dataclass
 from cancel_tui.redaction import Secret
 from cancel_tui.venues.base import Raw, Reply
 from cancel_tui.venues.outcome import NotSent, Unanswered
@@ -35,8 +35,7 @@ _SILENT = logging.getLogger("cancel_tui.venues.streams.silent")
 _SILENT.disabled = True
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The connection is over; nothing more can be sent or received."""
 
     reason: str

@@ -15,7 +15,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cancel_tui.records import dataclass
+import msgspec
+
 from cancel_tui.venues.base import Message, Raw, Reply
 from cancel_tui.venues.line import Line, Mark, encode
 from cancel_tui.venues.names import Addresses
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a venue listens."""
 
     host: str

@@ -12,13 +12,13 @@ import gc
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from typing import Any, cast
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from cancel_tui import garbage
 from cancel_tui.cli.session import practice_credentials

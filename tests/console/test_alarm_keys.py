@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
+
+from msgspec.structs import replace
 
 from cancel_tui.console import lines
 from cancel_tui.console.alarm_facts import NEW_WITHIN

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from cancel_tui.desk.alarm_book import APART, FLICKER, AlarmBook
 from cancel_tui.desk.alarms import (
@@ -32,11 +32,11 @@ LATE = VENUE.rhythm + STALE_AFTER
 
 
 def venue(**changed: object) -> Facts:
-    return Facts(venues=(replace(VENUE, **changed),))  # type: ignore[arg-type]
+    return Facts(venues=(replace(VENUE, **changed),))
 
 
 def kill(**changed: object) -> Facts:
-    return Facts(kills=(replace(KILL, **changed),))  # type: ignore[arg-type]
+    return Facts(kills=(replace(KILL, **changed),))
 
 
 def stuck(age: float, orders: int = 2, why: DeadEnd = DeadEnd.HALTED) -> Facts:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cancel_tui.console.filtering import FIELDS, NUMBERS, read
 from cancel_tui.console.grid_model import GridModel, GridRow

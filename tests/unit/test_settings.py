@@ -517,7 +517,7 @@ def test_ascii_is_decided_by_the_locale_unless_it_is_said(written: str, wanted: 
 def test_the_readme_tells_every_key_of_the_console_with_its_default() -> None:
     text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     table = text.partition("`[console]` says")[2].partition("\n\n")[2].partition("\n\n")[0]
-    for name in ConsoleSettings.__dataclass_fields__:
+    for name in ConsoleSettings.__struct_fields__:
         assert f"`{name}`" in table, name
     default = ConsoleSettings()
     for told in (f'"{default.confirm_word}"', f'"{default.theme}"', f"{default.refresh_seconds:g}", "15"):
