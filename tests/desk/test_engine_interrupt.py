@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cancel_tui.cli import interrupt
 from cancel_tui.cli.interrupt import carried_out
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.desk import Desk
@@ -71,6 +72,28 @@ async def test_a_signal_waits_for_the_cancel_in_flight_and_starts_no_other(desk:
     assert await asyncio.wait_for(waiting, 5.0) is False
     assert running.cancelled()
     assert kill.finished_wall is not None
+    await desk.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
+async def test_a_second_signal_waits_for_no_answer(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupt, "_PATIENCE", 600.0)
+    now = desk.clock.monotonic()
+    engine = Engine(VenueName("v"), Capabilities(), Aim(Scope(keys=frozenset({KEY})), by_id=True), now)
+    engine.next(now)
+    kill = Kill(Scope(), desk.clock.wall(), runs={VenueName("v"): Run(engine)})
+    waiting = asyncio.create_task(carried_out(desk, kill, asyncio.create_task(asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(10):
+        while "waiting for the answers" not in capsys.readouterr().err:
+            await asyncio.sleep(0.005)
+        assert engine.cancelling
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await waiting is False
+    assert engine.cancelling, "its answer never came"
     await desk.close()
 
 
