@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import select
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LOADED = 1.0
 """Seconds after the start by which everything is loaded."""
+GONE = 1.0
+"""Seconds between two looks whether the terminal is still there."""
 PATIENCE = 60.0
 """Seconds for a person to answer the keyring's own prompt while the credentials screen waits."""
 
@@ -130,8 +133,28 @@ def _signals(app: CancelApp) -> Iterator[None]:
         # The toolkit takes this one for itself when it takes the terminal; the console takes it back.
         "SIGTSTP": lambda: app.tell(IDLE["ctrl+z"]),
     }
-    with signals.taken(handlers):
-        yield
+    watching = asyncio.create_task(_until_gone(hang_up))
+    try:
+        with signals.taken(handlers):
+            yield
+    finally:
+        watching.cancel()
+
+
+async def _until_gone(hang_up: Callable[[], None]) -> None:
+    """Call it once the terminal is gone, also where that brings no signal: it is that of another session.
+
+    Its input is then at its end for good, and whoever reads it would do nothing else any more.
+    """
+    if not hasattr(select, "poll"):
+        return
+    terminal = select.poll()
+    terminal.register(0, 0)
+    while True:
+        if any(event & select.POLLHUP for _, event in terminal.poll(0)):
+            hang_up()
+            return
+        await asyncio.sleep(GONE)
 
 
 def _lose_terminal() -> None:

@@ -237,6 +237,32 @@ def test_the_console_without_a_terminal_says_so_and_ends(floor: Floor, arguments
     assert "cancel-tui kill --yes" in done.err
 
 
+def test_a_console_whose_terminal_goes_away_without_a_signal_ends(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    shell = Shell(tmp_path, tmp_path / "none.toml", environment={"TERM": "xterm"})
+    master, slave = pty.openpty()
+    # Not the terminal that the process belongs to: nobody sends it a SIGHUP.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cancel_tui", "demo", "--orders", "5", "--still"],
+        env=shell.env,
+        cwd=tmp_path,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    try:
+        shown = b""
+        while b"PRACTICE" not in shown:
+            shown += os.read(master, 65_536)
+        os.close(master)
+        assert process.wait(LIMIT) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_kill_that_nobody_can_be_asked_about_is_refused(floor: Floor, tmp_path: Path) -> None:
     shell = Shell(tmp_path, floor.shell.config)
     process = subprocess.run(
