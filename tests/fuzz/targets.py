@@ -29,7 +29,7 @@ from cancel_tui.venues.registry import make_venue
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import Ground
 
-MOST_CALLS = 1_000
+MOST_CALLS = 500
 """Requests for one question: every adapter gives up a list as endless long before."""
 STATUSES = (
     *(200, 200, 200, 201, 204, 301, 400, 401, 403, 404),
