@@ -19,7 +19,7 @@ import pytest
 
 CRASHES = {
     "adapter": ("cancel_tui.venues.adapter", "HttpVenue", "classify"),
-    "desk": ("cancel_tui.desk.kill", "Kill", "__init__"),
+    "desk": ("cancel_tui.desk.desk", "Desk", "close"),
     "listing": ("cancel_tui.desk.desk", "Desk", "list_venue"),
     "console": ("cancel_tui.console.app", "CancelApp", "look"),
     "screen": ("cancel_tui.console.screens.main", "MainScreen", "on_mount"),
