@@ -19,7 +19,7 @@ from cancel_tui.desk.feeds import FeedState
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import verdict_line
-from cancel_tui.desk.slot import Slot, VenueState
+from cancel_tui.desk.slot import NOT_ASKED, READING, Slot, VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, VenueName, iso, plain
 from cancel_tui.text import literal
@@ -183,7 +183,7 @@ def _flow(pieces: Iterable[Text], width: int, rows: int) -> tuple[list[Text], in
 
 def waiting(slot: Slot) -> bool:
     """Whether the venue has not been asked yet, so that nothing can be said of it."""
-    return slot.listed_at is None and slot.state is VenueState.DOWN and slot.error == "not asked yet"
+    return slot.listed_at is None and slot.state is VenueState.DOWN and slot.error in (NOT_ASKED, READING)
 
 
 def _chip(ledger: Ledger, slot: Slot, now: float, lost: Container[VenueName]) -> Text:

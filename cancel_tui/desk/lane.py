@@ -18,7 +18,7 @@ from cancel_tui.desk.gate import Gate, TooLateError, Urgency, Wait, forever
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
 from cancel_tui.desk.sends import SendMemory
-from cancel_tui.orders import OrderKey, iso
+from cancel_tui.orders import Order, OrderKey, iso
 from cancel_tui.venues.adapter import retry_after
 from cancel_tui.venues.base import CallClass, Capabilities, Message, Raw, Reply
 from cancel_tui.venues.outcome import NotSent
@@ -300,6 +300,12 @@ class LanePort(msgspec.Struct):
     """The numbers under which its requests stand in the journal."""
     written: Written | None = None
     """The record of its first request, where that was made before its turn came."""
+    paged: Callable[[Sequence[Order]], None] = lambda _: None
+    """Called with each page of a list that is still being read."""
+
+    def page(self, orders: Sequence[Order]) -> None:
+        """Hand a page of a list on before the list is whole."""
+        self.paged(orders)
 
     def _begin(self, call: CallClass) -> None:
         if self.begun is None and call is not CallClass.OTHER:

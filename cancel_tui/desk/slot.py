@@ -16,6 +16,8 @@ from cancel_tui.venues.outcome import Failure, Unauthorised
 
 NOT_ASKED = "not asked yet"
 """The error of a venue of which nothing can be said yet."""
+READING = "its first list is still being read"
+"""What stands in its place while pages of that list are shown."""
 STALE_AFTER = 5.0
 """Seconds past a venue's own rhythm after which its list counts as stale."""
 

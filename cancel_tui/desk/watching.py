@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, Tally
 from cancel_tui.desk.rhythm import Scene, reserve, rhythm, scan_gap, scarce
 from cancel_tui.desk.sends import SendMemory, key_name
-from cancel_tui.desk.slot import UNOPENED, LockedError, Slot, VenueState, state_of
+from cancel_tui.desk.slot import NOT_ASKED, READING, UNOPENED, LockedError, Slot, VenueState, state_of
 from cancel_tui.orders import Order, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings
@@ -192,12 +192,27 @@ class Watching(ABC):
             return Unanswered("the venue is locked")
         begun = self.clock.monotonic()
         port = slot.lane.port(urgency, tally, part=part.id)
+        port.paged = lambda orders: self._page(slot, part, port.begun or begun, orders)
         outcome = await self._guard(slot.venue.list_part(part, port))
         if isinstance(outcome, Answered):
             slot.book.absorb(part.id, port.begun or begun, outcome.value, self.clock.monotonic())
             self.review(slot)
             self.changed()
         return outcome
+
+    def _page(self, slot: Slot, part: Part, begun: float, orders: Sequence[Order]) -> None:
+        """Show what the first list of a part has brought so far.
+
+        Only that: beside what a page has not reached yet, older rows would look as new as the page.
+        """
+        old = slot.book.parts.get(part.id)
+        if old is not None and (old.begun != begun or old.complete):
+            return
+        found = PartList(tuple(orders), complete=False)
+        slot.book.absorb(part.id, begun, found, self.clock.monotonic())
+        if slot.error == NOT_ASKED:
+            slot.error = READING
+        self.changed()
 
     async def _guard(self, work: Awaitable[Outcome[Any]]) -> Outcome[Any]:
         """A fault in an adapter is that venue's trouble, nobody else's."""

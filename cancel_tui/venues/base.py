@@ -280,6 +280,15 @@ class SignsAhead(Protocol):
 
 
 @runtime_checkable
+class TakesPages(Protocol):
+    """What a port offers whose owner shows a list before it is whole: a scarce one is whole late."""
+
+    def page(self, orders: Sequence[Order]) -> None:
+        """Take the orders of one page of a list that is still being read; alone they prove nothing."""
+        ...
+
+
+@runtime_checkable
 class TellsExpiry(Protocol):
     """What a venue offers whose credentials may end by themselves."""
 

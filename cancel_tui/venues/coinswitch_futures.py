@@ -43,6 +43,7 @@ from cancel_tui.venues.base import (
     PartList,
     Parts,
     Port,
+    TakesPages,
     Touched,
 )
 from cancel_tui.venues.coinswitch import CoinSwitch
@@ -236,6 +237,9 @@ class CoinSwitchFutures(CoinSwitch):
             page, span = outcome.value
             first = first or span
             fresh, step = gathering.take(page), page.step()
+            if isinstance(port, TakesPages):
+                # Twenty pages a minute: a thousand orders take that long.
+                port.page(page.orders)
             if not page.full or gathering.spent:
                 return first
             if step is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cancel_tui.desk.gate import Urgency
-from cancel_tui.desk.slot import VenueState
+from cancel_tui.desk.slot import READING, VenueState
 from cancel_tui.orders import VenueName
 from cancel_tui.venues.base import CallClass
 from tests.desk.drive import stage
@@ -52,3 +52,29 @@ async def test_a_poll_overtakes_a_scan_that_waits_for_the_same_budget(tmp_path: 
         waiting += [at.desk.spawn(ask(Urgency.POLL)) for _ in range(5)]
         await at.until(lambda: all(one.done() for one in waiting))
         assert came[10:15] == [Urgency.POLL] * 5, "those that came first had the room; then polls go before"
+
+
+async def test_a_first_list_that_takes_minutes_is_shown_page_by_page(tmp_path: Path) -> None:
+    async with stage(tmp_path, 4_800, only="cs-fut", alone=True) as at:
+        slot = at.desk.slots[FUTURES]
+        real = len(at.cluster.named("cs-fut").truth())
+        at.desk.watch()
+        await at.until(lambda: len(list(slot.book.orders())) >= 500)
+        assert slot.listed_at is None
+        assert not slot.complete
+        assert slot.error == READING
+        assert len(list(slot.book.orders())) < real
+        await at.until(lambda: slot.complete, virtual=1_200.0)
+        assert slot.error is None
+        assert len(list(slot.book.orders())) == real
+
+
+async def test_a_page_of_a_later_list_makes_no_older_row_look_new(tmp_path: Path) -> None:
+    async with stage(tmp_path, 400, only="cs-fut", alone=True) as at:
+        slot = at.desk.slots[FUTURES]
+        at.desk.watch()
+        await at.until(lambda: slot.listed_at is not None)
+        (part,) = [one for one in slot.parts if not one.past]
+        before = slot.book.parts[part.id]
+        at.desk._page(slot, part, before.begun + 1.0, list(before.orders.values())[:1])
+        assert slot.book.parts[part.id] is before
