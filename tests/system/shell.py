@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 60.0
+LIMIT = 120.0
 """Seconds after which a process that has not ended is a failed test."""
 
 
