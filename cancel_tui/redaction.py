@@ -166,13 +166,16 @@ class RedactingFilter(logging.Filter):
 
 _CHATTY = (
     "asyncio",
+    "charset_normalizer",
     "concurrent",
     "engineio",
     "h11",
     "httpcore",
     "httpx",
     "keyring",
+    "requests",
     "socketio",
+    "urllib3",
     "websockets",
 )
 
