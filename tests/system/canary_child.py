@@ -22,7 +22,7 @@ CRASHES = {
     "desk": ("cancel_tui.desk.desk", "Desk", "close"),
     "listing": ("cancel_tui.desk.desk", "Desk", "list_venue"),
     "console": ("cancel_tui.console.app", "CancelApp", "look"),
-    "screen": ("cancel_tui.console.screens.main", "MainScreen", "on_mount"),
+    "screen": ("cancel_tui.console.grid", "OrderGrid", "render_line"),
 }
 """Where a fault is put: module, class, method."""
 
