@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cancel_tui import __version__, garbage, signals
 from cancel_tui.cli.streams import complain
 from cancel_tui.uncaught import words
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _COMMANDS = {
     "demo": "open the console on the built-in practice venues",
@@ -40,9 +45,18 @@ def add_globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
     parser.add_argument("--version", action="version", version=f"cancel-tui {__version__}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with its own status also where nobody can read what it has to say."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        # Python before 3.11.4 lets the error of a full disk through.
+        with contextlib.suppress(OSError):
+            super()._print_message(message, file)
+
+
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The parser; only the options of the command that is asked for are loaded."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cancel-tui",
         description="A terminal kill switch for desk traders. Without a command: the console.",
         allow_abbrev=False,

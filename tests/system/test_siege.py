@@ -18,6 +18,7 @@ from random import Random
 
 import pytest
 
+from cancel_tui.desk import watching
 from cancel_tui.desk.report import scope_json
 from cancel_tui.orders import Order
 from cancel_tui.practice.catalogue import known
@@ -39,7 +40,9 @@ STORY = 24 * 1024
 ORDER = 8 * 1024
 """Bytes that an order takes which stands at the end and did not at the beginning."""
 RECOVERY = 300.0
-"""Seconds until every book is the truth again, once the faults are over: a venue with 20 reads a minute."""
+"""Seconds until every book is the truth again, once the faults are over."""
+SCAN = 60.0
+"""Seconds between two looks at old windows, which are ten times as many otherwise."""
 NAMES = tuple(kind.name for kind in KINDS)
 
 
@@ -124,7 +127,10 @@ async def at_rest(at: Soak) -> tuple[int, int]:
 
 
 @pytest.mark.long
-async def test_a_siege_ends_with_the_truth_and_flat_memory(tmp_path: Path) -> None:
+async def test_a_siege_ends_with_the_truth_and_flat_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SCAN_EVERY", SCAN)
     async with soaking(tmp_path, console=True, orders=ORDERS, names=NAMES) as at:
         await besieged(at, CALM, turn=1.0, every=CANCEL_EVERY)
         before, stood = await at_rest(at)
