@@ -6,14 +6,11 @@ import argparse
 import contextlib
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cancel_tui import __version__, garbage, signals
 from cancel_tui.cli.streams import complain
 from cancel_tui.uncaught import words
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
 
 _COMMANDS = {
     "demo": "open the console on the built-in practice venues",
@@ -48,7 +45,7 @@ def add_globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
 class _Parser(argparse.ArgumentParser):
     """Ends with its own status also where nobody can read what it has to say."""
 
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         # Python before 3.11.4 lets the error of a full disk through.
         with contextlib.suppress(OSError):
             super()._print_message(message, file)
