@@ -186,7 +186,7 @@ def test_a_signal_ends_a_kill_in_good_order_and_a_second_one_at_once(tmp_path: P
             (tmp_path / number.name).mkdir()
             shell = Shell(tmp_path / number.name, floor.shell.config, secrets=floor.shell.secrets)
             running[number] = shell, shell.start("kill", "--yes", "--json", "--venue", "p99")
-        for number, (_, process) in running.items():
+        for number, (shell, process) in running.items():
             until(lambda at=shell: "request" in " ".join(kinds(at)))  # type: ignore[misc]
             process.send_signal(number)
         for number, (_, process) in running.items():
@@ -196,7 +196,7 @@ def test_a_signal_ends_a_kill_in_good_order_and_a_second_one_at_once(tmp_path: P
                 assert told, f"{number.name}: it ended without a word"
                 told = process.stderr.readline()
             process.send_signal(number)
-        for number, (_, process) in running.items():
+        for number, (shell, process) in running.items():
             done = shell.ended(process)
             assert done.status == 130, (number.name, done.err)
             assert done.json["verdict"] == "unverified", "what is known is told, as one document"
