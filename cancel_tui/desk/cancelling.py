@@ -162,7 +162,7 @@ class Cancelling(KillState):
 
     def _rushing(self, now: float) -> bool:
         """Whether cancels leave as fast as they can: for a short while nothing is read beside them."""
-        if not self._queue or now - self.started > RUSH:
+        if not self._queue or self.expired(now) or now - self.started > RUSH:
             return False
         return self.ready(CallClass.CANCEL, now) <= now
 

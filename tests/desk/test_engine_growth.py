@@ -192,3 +192,18 @@ def test_while_cancels_leave_lists_keep_their_interval_whatever_is_answered(
         hurry.now += TURN
         it.took_cancel(flying.pop(0), Answered(CancelAck()), hurry.now, WALL)
     assert len(lists) <= 1 + (RUSH + 1.0) / it.aim.list_interval
+
+
+def test_a_stop_ends_the_rush(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    engine = Engine(VENUE, hurry.engine.capabilities, hurry.engine.aim, 0.0)
+    engine.start_from((order, -1.0) for order in orders(1_000))
+    engine.informed = True
+    sent = [one.key for one in engine.next(0.0) if isinstance(one, SendCancel)]
+    assert engine.coming(5, 0.0)
+    engine.stop(0.1)
+    assert engine.coming(5, 0.1) == [], "nothing is announced that is not going to leave"
+    for key in sent:
+        engine.took_cancel(key, Answered(CancelAck()), 0.2, WALL)
+    assert not engine.done(0.2)
+    assert ListOrders() in engine.next(0.2), "the last look waits for no rush"
