@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+import msgspec
 from msgspec.structs import replace
 
 from cancel_tui.clock import Clock
@@ -35,7 +36,7 @@ from cancel_tui.venues.base import (
     Raw,
     Reply,
 )
-from cancel_tui.venues.decode import Unreadable, rows, text
+from cancel_tui.venues.decode import Unreadable, elements, rows, text
 from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
@@ -112,6 +113,8 @@ class B2Trader(HttpVenue):
             self.name, clock, self._tokens, self._connect, lambda: self._listed, self.classify, _LARGEST_LIST
         )
         self._stops_listed = False
+        self._known: dict[AccountId, dict[bytes, Order]] = {}
+        """What each account's last list said, by the JSON that said it."""
 
     @property
     def credentials_expire_at(self) -> float | None:
@@ -215,10 +218,11 @@ class B2Trader(HttpVenue):
         snapshot = await self._snapshot(account, port)
         if not isinstance(snapshot, Answered):
             return snapshot
-        found = Rows(self.name, account)
+        found = Rows(self.name, account, known=self._known.get(account, {}))
         for first in range(0, len(snapshot.value), _ROWS_AT_ONCE):
-            found.read(snapshot.value[first : first + _ROWS_AT_ONCE])
+            found.take(snapshot.value[first : first + _ROWS_AT_ONCE])
             await asyncio.sleep(0)
+        self._known[account] = found.written
         blind, notes = await self._rest_lists(found, port)
         if found.unreadable:
             notes.append(f"{found.unreadable} rows are no readable orders")
@@ -249,7 +253,7 @@ class B2Trader(HttpVenue):
 
         return await self.ask(port, CallClass.LIST, build, _read_list)
 
-    async def _snapshot(self, account: AccountId, port: Port) -> Outcome[list[Any]]:
+    async def _snapshot(self, account: AccountId, port: Port) -> Outcome[list[msgspec.Raw]]:
         """A fresh list from the stream; once more, on a new connection, where the token may be at fault."""
         got = await self._first_item(account, port)
         used = self._socket_token
@@ -261,8 +265,11 @@ class B2Trader(HttpVenue):
                 got = await self._first_item(account, port)
         if isinstance(got, Item):
             self._tokens.proved()
-            explicit = isinstance(got.payload, list)
-            return Answered(got.payload) if explicit else Unanswered("the stream's first item is no list")
+            try:
+                listed = elements(got.payload)
+            except Unreadable:
+                return Unanswered(str(Cause.GARBLED))
+            return Unanswered("the stream's first item is no list") if listed is None else Answered(listed)
         if isinstance(got, Lost):
             return Unanswered(str(got.cause), got.message)
         if isinstance(got, Reply):

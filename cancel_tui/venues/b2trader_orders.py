@@ -27,7 +27,7 @@ from cancel_tui.orders import (
     altered,
     amount,
 )
-from cancel_tui.venues.decode import Unreadable, Words, moment, number, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, decode, moment, number, table, text, wrapped
 
 _STATUS: Mapping[str, OrderStatus] = {
     "started": OrderStatus.OPEN,
@@ -54,6 +54,25 @@ class Rows(msgspec.Struct):
     orders: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
     unreadable: int = 0
     """Rows that are no order with an id."""
+    known: Mapping[bytes, Order] = msgspec.field(default_factory=dict)
+    """Orders of the list before, by the JSON that said them: the same words mean the same order."""
+    written: dict[bytes, Order] = msgspec.field(default_factory=dict)
+    """The same of this list."""
+
+    def take(self, rows: list[msgspec.Raw]) -> None:
+        """Add rows that are not decoded yet; those that stood in the list before need not be."""
+        for written in map(bytes, rows):
+            order = self.known.get(written) or self._decoded(written)
+            if order is None:
+                self.unreadable += 1
+            else:
+                self.written[written] = self.orders[order.key] = order
+
+    def _decoded(self, written: bytes) -> Order | None:
+        try:
+            return read_order(decode(written), self.venue, self.account)
+        except Unreadable:
+            return None
 
     def read(self, rows: list[Any], family: Family = Family.ORDER, *, known_win: bool = False) -> None:
         """Add rows; with `known_win` only those whose ids are not there yet."""

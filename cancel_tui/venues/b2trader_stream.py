@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
-from typing import Any
+
+import msgspec
 
 from cancel_tui.clock import Clock
 from cancel_tui.orders import AccountId, Order, VenueName
@@ -19,7 +20,7 @@ from cancel_tui.text import VenueText
 from cancel_tui.venues.b2trader_orders import read_order
 from cancel_tui.venues.b2trader_token import Tokens
 from cancel_tui.venues.base import CallClass, Port, Raw, Reply
-from cancel_tui.venues.decode import Unreadable, text
+from cancel_tui.venues.decode import Unreadable, decode, elements, text
 from cancel_tui.venues.dialogue import Turn, converse, regularly
 from cancel_tui.venues.feed import Heard, Tell
 from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised
@@ -58,8 +59,8 @@ class Session:
         self._framer = Framer(largest)
         self._numbers = itertools.count()
         self._accounts: dict[str, AccountId] = {}
-        self._rows: dict[AccountId, dict[str, Any]] = {}
-        """The rows of each account's last item, by order id."""
+        self._rows: dict[AccountId, set[bytes]] = {}
+        """The orders of each account's last item, as they were written there."""
         self._first: list[str] = []
         self.greeted = False
         self.doubted = False
@@ -122,20 +123,27 @@ class Session:
             return Turn(self._item(self._accounts[message.invocation], message.payload))
         return Turn()
 
-    def _item(self, account: AccountId, payload: Any) -> Heard:
-        """Rows that differ from the item before; the first item is left to the list that follows it."""
+    def _item(self, account: AccountId, payload: msgspec.Raw) -> Heard:
+        """Rows that differ from the item before; the first item is left to the list that follows it.
+
+        Rows are compared as they are written, so that only those are decoded which differ: an item holds all
+        orders of the account, whatever has changed.
+        """
         before = self._rows.get(account)
-        listed = payload if isinstance(payload, list) else []
-        now: dict[str, Any] = {}
+        listed = elements(payload)
+        now: set[bytes] = set()
         orders: list[Order] = []
-        strange, moved = not isinstance(payload, list), False
-        for row in listed:
-            order_id = text(row, "orderId") if isinstance(row, dict) else None
-            if order_id is None:
+        strange, moved = listed is None, False
+        for written in map(bytes, listed or ()):
+            if before is not None and written in before:
+                now.add(written)
+                continue
+            row = decode(written)
+            if not isinstance(row, dict) or text(row, "orderId") is None:
                 strange = True
                 continue
-            now[order_id] = row
-            if before is None or before.get(order_id) == row:
+            now.add(written)
+            if before is None:
                 continue
             moved = True
             order = read_order(row, self._venue, account)

@@ -27,6 +27,7 @@ _LATEST = 10**21
 _UNITS = ((10**17, 1e-9), (10**14, 1e-6), (10**11, 1e-3))
 """From which number on a time is counted in what part of a second."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _EXTRACT = 200
 _DEEPEST = 8
 """Levels of an error answer that are looked into; deeper ones are not meant for people."""
@@ -36,13 +37,23 @@ class Unreadable(Exception):
     """Bytes that are not what the venue documents; the text is ours and holds nothing of theirs."""
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes | msgspec.Raw) -> Any:
     """JSON with every fractional number as Decimal; raises Unreadable."""
     if not body:
         raise Unreadable("empty body")
     try:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise Unreadable("no readable JSON") from error
+
+
+def elements(body: bytes | msgspec.Raw) -> list[msgspec.Raw] | None:
+    """The elements of a JSON array, none of them decoded; None where it is no array. Raises Unreadable."""
+    try:
+        return _ELEMENTS.decode(body)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Unreadable("no readable JSON") from error
 
 

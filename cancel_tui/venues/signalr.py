@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -59,8 +60,8 @@ class Item(msgspec.Struct, frozen=True):
     """Type 2: one piece of a stream."""
 
     invocation: str
-    payload: Any
-    """Whatever JSON the venue sent as `item`; None where it sent none."""
+    payload: msgspec.Raw
+    """Whatever JSON the venue sent as `item`, not decoded; `null` where it sent none."""
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -83,6 +84,18 @@ class Other(msgspec.Struct, frozen=True):
 
 
 HubMessage = Item | Completion | Close | Other
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    """What all messages have; an item may be as large as a whole list, and is often no news."""
+
+    type: Any = None
+    invocation_id: Any = None
+    error: Any = None
+    item: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_ENVELOPES = msgspec.json.Decoder(_Envelope, float_hook=Decimal)
 
 
 def _record(message: dict[str, Any]) -> str:
@@ -129,7 +142,11 @@ def parse(record: str) -> HubMessage:
 
     A `type` is accepted as a number and as a text, as the venues' pages show both.
     """
-    row = table(decode(record.encode("utf-8", "replace")), "message")
+    try:
+        envelope = _ENVELOPES.decode(record.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise Unreadable("no readable message") from error
+    row = {"type": envelope.type, "invocationId": envelope.invocation_id, "error": envelope.error}
     kind, invocation = text(row, "type"), text(row, "invocationId")
     if kind is None:
         raise Unreadable("a message without a type")
@@ -140,8 +157,8 @@ def parse(record: str) -> HubMessage:
     if invocation is None:
         raise Unreadable("a stream message without an invocation")
     if kind == "3":
-        return Completion(invocation, row.get("error") is not None, _said(row))
-    return Item(invocation, row.get("item"))
+        return Completion(invocation, envelope.error is not None, _said(row))
+    return Item(invocation, envelope.item)
 
 
 class Cause(StrEnum):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,7 @@ from cancel_tui.settings import load_settings
 from cancel_tui.venues.b2trader import B2Trader as B2TraderVenue
 from cancel_tui.venues.base import CallClass, Message, Parts, Port, Raw, Reply, Venue
 from cancel_tui.venues.coinswitch import CoinSwitch
+from cancel_tui.venues.decode import elements
 from cancel_tui.venues.outcome import Answered, Outcome
 from cancel_tui.venues.registry import make_venue
 from cancel_tui.venues.signalr import Item, parse
@@ -137,10 +138,11 @@ async def _from_frames(venue: B2TraderVenue, port: Recording, parts: Parts, text
     port.replies.clear()
     await venue.close()
 
-    async def again(account: AccountId, _port: Port) -> Outcome[list[Any]]:
+    async def again(account: AccountId, _port: Port) -> Outcome[list[msgspec.Raw]]:
+        venue._known.clear()  # a list that is read for the first time
         message = parse(frames[account])
         assert isinstance(message, Item)
-        return Answered(message.payload)
+        return Answered(elements(message.payload) or [])
 
     venue._snapshot = again  # type: ignore[method-assign, assignment]
 

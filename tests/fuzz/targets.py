@@ -23,7 +23,7 @@ from cancel_tui.venues.b2trader_stream import Session
 from cancel_tui.venues.b2trader_token import Tokens, expiry, server_time
 from cancel_tui.venues.base import CallClass, Message, Part, Raw, Reply, Venue
 from cancel_tui.venues.coinswitch_stream import hints
-from cancel_tui.venues.decode import Unreadable
+from cancel_tui.venues.decode import Unreadable, decode, elements
 from cancel_tui.venues.outcome import Answered, NotSent, Refused, Throttled, Unanswered, Unauthorised
 from cancel_tui.venues.registry import make_venue
 from tests.fuzz.mutate import mutated
@@ -222,10 +222,20 @@ def _streams(ground: Ground) -> list[Target]:
                 message = signalr.parse(record)
             except Unreadable:
                 continue
-            if isinstance(message, signalr.Item) and isinstance(message.payload, list):
-                found = Rows(NAME, AccountId("1"))
-                found.read(message.payload, rng.choice(list(Family)))
-                _shown(list(found.orders.values()))
+            if not isinstance(message, signalr.Item):
+                continue
+            found = Rows(NAME, AccountId("1"))
+            try:
+                found.take(elements(message.payload) or [])
+                again = Rows(NAME, AccountId("1"), known=found.written)
+                again.take(elements(message.payload) or [])
+                assert again.orders == found.orders
+                read = decode(message.payload)
+            except Unreadable:
+                continue
+            if isinstance(read, list):
+                found.read(read, rng.choice(list(Family)))
+            _shown(list(found.orders.values()))
 
     return [
         Target("roxom stream", texts("roxom"), roxom),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,11 @@ from cancel_tui.venues.signalr import (
 from cancel_tui.venues.streams import Closed
 
 LARGEST = 10_000
+
+
+def item(invocation: str, value: object) -> Item:
+    """An item that holds this value, as the other side writes it."""
+    return Item(invocation, msgspec.Raw(msgspec.json.encode(value)))
 
 
 # Records.
@@ -77,11 +83,11 @@ def test_whole_records_do_not_count_against_the_bound() -> None:
 
 @pytest.mark.parametrize("kind", ["2", '"2"'])
 def test_a_type_is_a_number_or_a_text(kind: str) -> None:
-    assert parse(f'{{"type":{kind},"invocationId":"7","item":[]}}') == Item("7", [])
+    assert parse(f'{{"type":{kind},"invocationId":"7","item":[]}}') == item("7", [])
 
 
 def test_messages_are_told_apart() -> None:
-    assert parse('{"type":2,"invocationId":"1"}') == Item("1", None)
+    assert parse('{"type":2,"invocationId":"1"}') == item("1", None)
     assert parse('{"type":3,"invocationId":"1"}') == Completion("1", False, None)
     ended = parse('{"type":3,"invocationId":"1","error":"no access"}')
     assert isinstance(ended, Completion)
@@ -155,7 +161,7 @@ class FakeStream:
         self._inbox.put_nowait(piece)
 
     def tell(self, **message: Any) -> None:
-        self.say(json.dumps(message) + "\x1e")
+        self.say(msgspec.json.encode(message).decode() + "\x1e")
 
     def item(self, invocation: int, payload: Any) -> None:
         self.tell(type=2, invocationId=str(invocation), item=payload)
@@ -230,7 +236,7 @@ async def test_the_first_item_after_a_fresh_subscription_is_the_answer() -> None
     asking = hub.ask()
     await hub.asked(1)
     hub.stream().item(0, [{"orderId": "X"}])
-    assert await asking == Item("0", [{"orderId": "X"}])
+    assert await asking == item("0", [{"orderId": "X"}])
     assert hub.stream().sent == [handshake(), subscribe("0", "OpenOrders", "A")]
     await hub.client.close()
     assert hub.stream().closed
@@ -245,7 +251,7 @@ async def test_nothing_is_asked_before_the_handshake_is_answered() -> None:
     hub.stream().say("{}\x1e")
     await hub.asked(1)
     hub.stream().item(0, [])
-    assert await asking == Item("0", [])
+    assert await asking == item("0", [])
     await hub.client.close()
 
 
@@ -255,7 +261,7 @@ async def test_the_old_subscription_is_ended_before_the_new_one_and_ids_go_up() 
         asking = hub.ask()
         await hub.asked(number + 1)
         hub.stream().item(number, [number])
-        assert await asking == Item(str(number), [number])
+        assert await asking == item(str(number), [number])
     assert [(one.get("type"), one.get("invocationId")) for one in hub.stream().messages] == [
         (None, None), (4, "0"), (5, "0"), (4, "1"), (5, "1"), (4, "2")
     ]  # fmt: skip
@@ -276,7 +282,7 @@ async def test_a_late_item_of_the_old_subscription_is_no_answer() -> None:
     await settle()
     assert not second.done()
     hub.stream().item(1, ["new"])
-    assert await second == Item("1", ["new"])
+    assert await second == item("1", ["new"])
     await hub.client.close()
 
 
@@ -288,9 +294,11 @@ async def test_accounts_share_one_connection_and_get_their_own_items() -> None:
     for number, name in enumerate("ABC"):
         sent = next(one for one in hub.stream().messages if one.get("arguments") == [name])
         hub.stream().item(int(sent["invocationId"]), [name, number])
-    assert [answer.payload[0] for answer in await asyncio.gather(*asking) if isinstance(answer, Item)] == [
-        *"ABC"
-    ]
+    assert [
+        msgspec.json.decode(answer.payload)[0]
+        for answer in await asyncio.gather(*asking)
+        if isinstance(answer, Item)
+    ] == [*"ABC"]
     await hub.client.close()
 
 
@@ -305,7 +313,7 @@ async def test_two_who_ask_for_the_same_both_get_the_later_snapshot() -> None:
     assert not first.done()
     assert not second.done()
     hub.stream().item(1, ["late"])
-    assert await first == await second == Item("1", ["late"])
+    assert await first == await second == item("1", ["late"])
     await hub.client.close()
 
 
@@ -318,7 +326,7 @@ async def test_records_in_one_frame_and_one_record_over_two() -> None:
     await hub.asked(1)
     hub.stream().say('{"type":6}\x1e{"type":2,"invocationId":"0","it')
     hub.stream().say('em":[1]}\x1e{"type":6}\x1e')
-    assert await asking == Item("0", [1])
+    assert await asking == item("0", [1])
     await hub.client.close()
 
 
@@ -341,7 +349,7 @@ async def test_after_total_silence_the_next_question_takes_a_new_connection() ->
     await until(lambda: len(hub.opened) == 2)
     await hub.asked(1)
     hub.stream().item(0, [])
-    assert await again == Item("0", [])
+    assert await again == item("0", [])
     await until(lambda: hub.stream(0).closed)
     await hub.client.close()
 
@@ -374,7 +382,7 @@ async def test_a_silent_connection_is_not_torn_from_those_who_still_wait_on_it()
     hub.clock.advance(1.0)
     assert await first == Lost(Cause.SILENT)
     hub.stream().item(1, ["B"])
-    assert await second == Item("1", ["B"])
+    assert await second == item("1", ["B"])
     await until(lambda: hub.stream(0).closed)
     await hub.client.close()
 
@@ -408,7 +416,7 @@ async def test_pings_of_the_venue_keep_it_alive() -> None:
         await settle()
     assert not asking.done()
     hub.stream().item(0, [])
-    assert await asking == Item("0", [])
+    assert await asking == item("0", [])
     await hub.client.close()
 
 
@@ -435,7 +443,7 @@ async def test_a_stream_that_ends_without_an_item_is_no_empty_list() -> None:
     await hub.asked(2)
     assert unsubscribe("0") not in hub.stream().sent
     hub.stream().item(1, [])
-    assert await again == Item("1", [])
+    assert await again == item("1", [])
     await hub.client.close()
 
 
@@ -451,7 +459,7 @@ async def test_a_close_message_ends_everybody_and_the_next_question_opens_anew()
     await until(lambda: len(hub.opened) == 2)
     await hub.asked(1)
     hub.stream().item(0, [])
-    assert await again == Item("0", [])
+    assert await again == item("0", [])
     await hub.client.close()
 
 
@@ -498,7 +506,7 @@ async def test_a_drop_while_nobody_asks_is_healed_by_the_next_question() -> None
     await until(lambda: len(hub.opened) == 2)
     await hub.asked(1)
     hub.stream().item(0, [])
-    assert await again == Item("0", [])
+    assert await again == item("0", [])
     await hub.client.close()
 
 
@@ -521,7 +529,7 @@ async def test_what_the_opening_came_to_is_handed_on_and_not_remembered(refusal:
     await until(lambda: len(hub.opened) == 2)
     await hub.asked(1)
     hub.stream().item(0, [])
-    assert await again == Item("0", [])
+    assert await again == item("0", [])
     await hub.client.close()
 
 
@@ -580,7 +588,7 @@ async def test_who_leaves_during_the_opening_leaves_the_others_their_connection(
     hub.gate.set()
     await hub.asked(1)
     hub.stream().item(0, ["B"])
-    assert await stayer == Item("0", ["B"])
+    assert await stayer == item("0", ["B"])
     assert len(hub.opened) == 1
     await hub.client.close()
 
@@ -596,7 +604,7 @@ async def test_a_cancelled_question_does_not_disturb_the_next() -> None:
     assert unsubscribe("0") in hub.stream().sent
     hub.stream().item(0, ["for the one who left"])
     hub.stream().item(1, ["mine"])
-    assert await again == Item("1", ["mine"])
+    assert await again == item("1", ["mine"])
     assert len(hub.opened) == 1
     await hub.client.close()
 
