@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from math import inf
 
-FRAMES = 20
-"""The most looks at the desk per second."""
+FRAMES = 10
+"""The most looks at the desk per second; what happens after a pause is shown at once all the same."""
 GATHER = 0.01
 """Seconds from what happened to its frame: what comes with it is shown in the same one."""
 QUIET = 4

@@ -104,9 +104,10 @@ class VenueBook(msgspec.Struct):
             for name, other in self.parts.items()
             if name != part_id
             for key in rows.keys() & other.orders.keys()
+            if other.orders[key] != rows[key]
         ]
         # So it is where the stream has spoken: a list that was begun later counts more than its word.
-        spoken = rows.keys() & self.told.keys()
+        spoken = [key for key in rows.keys() & self.told.keys() if self.told[key][0] != rows[key]]
         self.changes.note_these((*different, *left, *overlapping, *spoken))
         self._outdate(now)
         changed = old is None or bool(different or left)

@@ -163,7 +163,8 @@ class Desk(Switching):
 
     def _hand_over(self, slot: Slot, engine: Engine) -> None:
         """What the book already knows: exact spellings, and past windows that were read and empty."""
-        engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
+        if engine.aim.scope.symbols:
+            engine.learn_spelling(order.symbol.raw for order in slot.book.orders() if order.symbol)
         engine.proof.remember(slot.book.empty_past({part.id for part in slot.parts if part.past}))
 
     def _fresh(self, begun: float | None) -> bool:

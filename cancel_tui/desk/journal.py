@@ -42,6 +42,8 @@ from cancel_tui.redaction import betrays, redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
+PROMPT = 0.002
+"""Seconds that the event loop itself stands still for a record that the request of one key waits for."""
 LULL, LATEST = 0.1, 0.5
 """Seconds without a request after which records go to the thread that nobody waits for; after which they go
 all the same."""
@@ -78,6 +80,8 @@ class _Batch(msgspec.Struct):
     """Whose tasks wait for them, if any do."""
     limit: asyncio.TimerHandle | None = None
     """Ends the wait."""
+    written: threading.Lock | None = None
+    """Held until it is written, where somebody stands still for it."""
 
     def over(self, written: bool) -> None:
         """End the wait of everybody who still waits; in the event loop only."""
@@ -134,6 +138,8 @@ class Journal:
         self._lost = 0
         self._error: str | None = None
         self._late = False
+        self._sluggish = False
+        """Whether the last record that was stood still for took too long."""
         self.exposed: str | None = None
         """Who beside the owner could remove the record, and what to do about it."""
         self.missing = 0
@@ -174,14 +180,22 @@ class Journal:
             self._noted = self._asked = loop.time()
             self._timer = (loop, loop.call_later(LULL, self._lull, loop))
 
-    async def record(self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any) -> None:
+    async def record(
+        self, kind: str, *, sync: bool = False, ahead: bool = False, prompt: bool = False, **facts: Any
+    ) -> None:
         """Write a record and wait until it is written (with `sync`: on the disk), at most 50 ms.
 
-        With `ahead` it may stand in front of records that were noted before and that nobody waits for.
+        With `ahead` it may stand in front of records that were noted before and that nobody waits for. With
+        `prompt` nothing else has a turn meanwhile, for 2 ms at most: in a busy event loop the turns that a
+        wait takes are longer than the writing. A disk that once took longer is not stood still for again
+        before it has written all that it was given.
         """
         done = self.hand(kind, sync=sync, ahead=ahead, **facts)
-        if done is not None:
-            await done
+        if done is None:
+            return
+        if prompt and not self._sluggish:
+            self._send(asyncio.get_running_loop(), prompt=True)
+        await done
 
     def hand(
         self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any
@@ -238,13 +252,22 @@ class Journal:
         notes, self._notes = self._notes, []
         self._hand_over(_Batch(notes))
 
-    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand over what is waited for, with a limit to the wait."""
+    def _send(self, loop: asyncio.AbstractEventLoop, *, prompt: bool = False) -> None:
+        """Hand over what is waited for, with a limit to the wait; with `prompt` stand still for it."""
         urgent, self._urgent = self._urgent, []
+        if not urgent:
+            return
         batch = _Batch(urgent, loop)
+        if prompt:
+            batch.written = threading.Lock()
+            batch.written.acquire()
         batch.limit = loop.call_later(LONGEST_WAIT, batch.over, False)
         if not self._hand_over(batch):
             batch.over(True)
+        elif batch.written is not None:
+            self._sluggish = not batch.written.acquire(timeout=PROMPT)
+            if not self._sluggish:
+                batch.over(True)
 
     def _hand_over(self, batch: _Batch) -> bool:
         """Whether there is a thread that writes it, or nothing to write."""
@@ -278,7 +301,9 @@ class Journal:
                     self._write_alone(entry)
             self._taken += len(batch.entries)
             if self._queue.empty():
-                self._late = False
+                self._late = self._sluggish = False
+            if batch.written is not None:
+                batch.written.release()
             if batch.loop is not None:
                 with contextlib.suppress(RuntimeError):
                     batch.loop.call_soon_threadsafe(batch.over, True)

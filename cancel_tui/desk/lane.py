@@ -198,8 +198,12 @@ class Lane:
         until: Callable[[], float] = forever,
         numbers: list[int] | None = None,
         written: Written | None = None,
+        prompt: bool = False,
     ) -> Raw:
-        """Admit, sign, write down, send, write down; the request's number is added to `numbers`."""
+        """Admit, sign, write down, send, write down; the request's number is added to `numbers`.
+
+        With `prompt` nothing else gets a turn while it is written down (`Journal.record`).
+        """
         kept = urgency is Urgency.KILL or call in _CANCELS
         number = next(self._numbers) if written is None else written.number
         late: dict[str, Any] = {}
@@ -233,7 +237,14 @@ class Lane:
             elif kept:
                 what = _what(message)
                 await self._journal.record(
-                    "request", ahead=True, venue=self.name, call=call.value, no=number, what=what, **facts
+                    "request",
+                    ahead=True,
+                    prompt=prompt,
+                    venue=self.name,
+                    call=call.value,
+                    no=number,
+                    what=what,
+                    **facts,
                 )
             raw = await self.wire_for(call, urgency).exchange(message, self.timeout, mark)
             return raw
@@ -300,6 +311,8 @@ class LanePort(msgspec.Struct):
     """The numbers under which its requests stand in the journal."""
     written: Written | None = None
     """The record of its first request, where that was made before its turn came."""
+    prompt: bool = False
+    """Whether it is the one request of a key: between this and its leaving nothing else gets a turn."""
     paged: Callable[[Sequence[Order]], None] = lambda _: None
     """Called with each page of a list that is still being read."""
 
@@ -315,7 +328,16 @@ class LanePort(msgspec.Struct):
         """Send one request as the lane's turn comes."""
         written, self.written = self.written, None
         return await self.lane.carry(
-            call, self.urgency, build, self.tally, self.facts, self._begin, self.until, self.numbers, written
+            call,
+            self.urgency,
+            build,
+            self.tally,
+            self.facts,
+            self._begin,
+            self.until,
+            self.numbers,
+            written,
+            self.prompt,
         )
 
     async def admit(self, call: CallClass) -> None:

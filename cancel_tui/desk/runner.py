@@ -276,6 +276,7 @@ class VenueRun:
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
             port.written = self._written.pop(action.key, None)
+            port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
             try:
                 single = await self._safe(self.venue.cancel(action.key, port))
             except asyncio.CancelledError:

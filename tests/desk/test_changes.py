@@ -100,3 +100,23 @@ def test_a_book_notes_every_order_that_came_went_or_is_another(steps: list[objec
         noted = book.changes.since(place)
         assert noted is not None
         assert {one for one in KEYS if before[one] != after[one]} <= set(noted)
+
+
+def test_a_list_that_says_what_the_stream_has_said_is_no_change() -> None:
+    book = VenueBook(VENUE)
+    one, two = (altered(order(key.order_id), filled=Decimal(0)) for key in KEYS[:2])
+    book.absorb("a", 1.0, PartList((one, two)), 1.0)
+    book.absorb("b", 1.0, PartList(()), 1.0)
+    moved = altered(one, filled=Decimal(1))
+    assert book.hear(moved, 2.0)
+    book.absorb("a", 3.0, PartList((moved, two)), 3.0)
+    assert moved.key in book.told, "a list of another part is not that new"
+    place = book.changes.serial
+    book.absorb("a", 4.0, PartList((moved, two)), 4.0)
+    assert book.changes.since(place) == []
+    book.absorb("b", 5.0, PartList((moved, two)), 5.0)
+    place = book.changes.serial
+    book.absorb("a", 6.0, PartList((moved, two)), 6.0)
+    assert book.changes.since(place) == [], "what two parts show alike is no change either"
+    book.absorb("b", 7.0, PartList((one, two)), 7.0)
+    assert book.changes.since(place) == [moved.key]

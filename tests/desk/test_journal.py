@@ -483,6 +483,51 @@ async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Di
     assert journal.missing == 0
 
 
+async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_turn(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("before")
+    turns: list[str] = []
+    asyncio.get_running_loop().call_soon(turns.append, "another's")
+    journal.hand("kill_begin")
+    await journal.record("request", prompt=True)
+    assert not turns
+    assert kinds(folder) == ["before", "kill_begin", "request"]
+    await journal.record("request")
+    assert turns
+    journal.close(5)
+    assert verify_journal(folder)[1] == []
+
+
+async def test_a_slow_disk_is_stood_still_for_once_and_not_again(
+    folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("before")
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 2 * SLACK)
+    disk.mode = "slow"
+    begun = time.monotonic()
+    await journal.record("first", prompt=True)
+    assert time.monotonic() - begun >= 2 * SLACK, "the disk had all the time that there is"
+    turns: list[str] = []
+    for number in range(5):
+        asyncio.get_running_loop().call_soon(turns.append, "another's")
+        begun = time.monotonic()
+        await journal.record(f"later{number}", prompt=True)
+        assert time.monotonic() - begun < LONGEST_WAIT + SLACK
+    assert len(turns) == 5, "the event loop went on meanwhile"
+    disk.mode = "good"
+    disk.release.set()
+    limit = time.monotonic() + 20
+    while journal.trouble:
+        assert time.monotonic() < limit
+        await asyncio.sleep(0.002)
+    asyncio.get_running_loop().call_soon(turns.append, "another's")
+    await journal.record("good again", prompt=True)
+    assert len(turns) == 5
+    await asyncio.to_thread(journal.close, 5)
+    assert verify_journal(folder)[1] == []
+
+
 def test_what_waits_for_a_disk_that_hangs_has_an_end(
     folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

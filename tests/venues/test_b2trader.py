@@ -935,6 +935,25 @@ async def test_a_list_is_the_first_item_of_a_fresh_subscription() -> None:
         assert broker.capabilities.blind_spots == ("stop_orders",)
 
 
+async def test_a_row_that_stood_in_the_list_before_is_not_read_again() -> None:
+    async with listing() as (hub, broker, port):
+        hub.orders[ACCOUNT] = [stream_order("A"), stream_order("B"), stream_order("C")]
+        first = value(await broker.list_part(PART, port)).orders
+        hub.orders[ACCOUNT] = [stream_order("A"), stream_order("B", remainingAmount="1"), stream_order("D")]
+        second = value(await broker.list_part(PART, port)).orders
+        assert second[0] is first[0]
+        assert (second[1].key, second[1].remaining) == (first[1].key, Decimal(1))
+        assert [order.key.order_id for order in second] == ["A", "B", "D"]
+        hub.orders[ACCOUNT] = [stream_order("A"), stream_order("B")]
+        third = value(await broker.list_part(PART, port)).orders
+        assert third == first[:2], "what had changed is back as it was"
+        hub.orders[OTHER_ACCOUNT] = [stream_order("A")]
+        part = Part(f"account:{OTHER_ACCOUNT}", account=AccountId(OTHER_ACCOUNT))
+        assert [order.key.account for order in value(await broker.list_part(part, port)).orders] == [
+            OTHER_ACCOUNT
+        ]
+
+
 async def test_only_an_explicit_empty_array_means_none() -> None:
     async with listing(timeout_seconds=0.3) as (hub, broker, port):
         assert value(await broker.list_part(PART, port)) == PartList(())

@@ -16,6 +16,7 @@ from cancel_tui.practice.b2trader import B2Trader
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import Plan
 from cancel_tui.venues.b2trader_stream import FIRST_SECONDS, Session
+from cancel_tui.venues.decode import decode
 from cancel_tui.venues.dialogue import Turn
 from cancel_tui.venues.outcome import Unanswered, Unauthorised
 from cancel_tui.venues.signalr import RECORD_END
@@ -213,6 +214,23 @@ def test_only_rows_that_moved_are_told_and_what_is_missing_is_looked_up() -> Non
     gone = made.understand(records(item("0", stream_order("a"))))
     assert gone.heard.reread
     assert not gone.heard.orders
+
+
+def test_only_rows_that_differ_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = session()
+    rows = [stream_order(str(number)) for number in range(100)]
+    made.understand(records({}, item("0", *rows)))
+    decoded: list[bytes] = []
+
+    def counting(body: bytes) -> Any:
+        decoded.append(body)
+        return decode(body)
+
+    monkeypatch.setattr("cancel_tui.venues.b2trader_stream.decode", counting)
+    rows[7] = stream_order("7", remainingAmount="5")
+    heard = made.understand(records(item("0", *rows))).heard
+    assert [order.key.order_id for order in heard.orders] == ["7"]
+    assert len(decoded) == 1
 
 
 @pytest.mark.parametrize("payload", [None, {}, "x", [None], [{"orderId": ""}], [5]])
