@@ -43,7 +43,7 @@ from cancel_tui.redaction import betrays, redacted
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
 PROMPT = 0.002
-"""Seconds that the event loop itself stands still for a record that the request of one key waits for."""
+"""Seconds that the event loop itself stands still for records that first requests wait for."""
 LULL, LATEST = 0.1, 0.5
 """Seconds without a request after which records go to the thread that nobody waits for; after which they go
 all the same."""
@@ -72,7 +72,7 @@ class _Entry(msgspec.Struct):
         return {**head, **self.facts, **head}
 
 
-class _Batch(msgspec.Struct):
+class _Batch(msgspec.Struct, eq=False):
     """Records that go to the thread together."""
 
     entries: list[_Entry]
@@ -81,7 +81,7 @@ class _Batch(msgspec.Struct):
     limit: asyncio.TimerHandle | None = None
     """Ends the wait."""
     written: threading.Lock | None = None
-    """Held until it is written, where somebody stands still for it."""
+    """Held until it is written, where anybody waits for it."""
 
     def over(self, written: bool) -> None:
         """End the wait of everybody who still waits; in the event loop only."""
@@ -138,6 +138,8 @@ class Journal:
         self._lost = 0
         self._error: str | None = None
         self._late = False
+        self._waited: list[_Batch] = []
+        """What is on its way to the disk and waited for, the oldest first."""
         self._sluggish = False
         """Whether the last record that was stood still for took too long."""
         self.exposed: str | None = None
@@ -186,16 +188,30 @@ class Journal:
         """Write a record and wait until it is written (with `sync`: on the disk), at most 50 ms.
 
         With `ahead` it may stand in front of records that were noted before and that nobody waits for. With
-        `prompt` nothing else has a turn meanwhile, for 2 ms at most: in a busy event loop the turns that a
-        wait takes are longer than the writing. A disk that once took longer is not stood still for again
-        before it has written all that it was given.
+        `prompt` nothing else has a turn meanwhile (`urge`).
         """
         done = self.hand(kind, sync=sync, ahead=ahead, **facts)
         if done is None:
             return
-        if prompt and not self._sluggish:
-            self._send(asyncio.get_running_loop(), prompt=True)
+        if prompt:
+            self.urge()
         await done
+
+    def urge(self) -> None:
+        """Stand still until what was handed over is written, for 2 ms at most.
+
+        In a busy event loop the turns that a wait takes are longer than the writing, and the thread that
+        writes gets no turn of the interpreter meanwhile. A disk that once took longer is not stood still for
+        again before it has written all that it was given.
+        """
+        self._send(asyncio.get_running_loop())
+        if self._sluggish or not self._waited:
+            return
+        last = self._waited[-1].written
+        self._sluggish = last is not None and not last.acquire(timeout=PROMPT)
+        if not self._sluggish:
+            for batch in list(self._waited):
+                self._over(batch, True)
 
     def hand(
         self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any
@@ -252,22 +268,24 @@ class Journal:
         notes, self._notes = self._notes, []
         self._hand_over(_Batch(notes))
 
-    def _send(self, loop: asyncio.AbstractEventLoop, *, prompt: bool = False) -> None:
-        """Hand over what is waited for, with a limit to the wait; with `prompt` stand still for it."""
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what is waited for, with a limit to the wait."""
         urgent, self._urgent = self._urgent, []
         if not urgent:
             return
-        batch = _Batch(urgent, loop)
-        if prompt:
-            batch.written = threading.Lock()
+        batch = _Batch(urgent, loop, written=threading.Lock())
+        if batch.written is not None:
             batch.written.acquire()
-        batch.limit = loop.call_later(LONGEST_WAIT, batch.over, False)
+        batch.limit = loop.call_later(LONGEST_WAIT, self._over, batch, False)
+        self._waited.append(batch)
         if not self._hand_over(batch):
-            batch.over(True)
-        elif batch.written is not None:
-            self._sluggish = not batch.written.acquire(timeout=PROMPT)
-            if not self._sluggish:
-                batch.over(True)
+            self._over(batch, True)
+
+    def _over(self, batch: _Batch, written: bool) -> None:
+        """Nobody waits for a batch any more."""
+        if batch in self._waited:
+            self._waited.remove(batch)
+            batch.over(written)
 
     def _hand_over(self, batch: _Batch) -> bool:
         """Whether there is a thread that writes it, or nothing to write."""
@@ -306,7 +324,7 @@ class Journal:
                 batch.written.release()
             if batch.loop is not None:
                 with contextlib.suppress(RuntimeError):
-                    batch.loop.call_soon_threadsafe(batch.over, True)
+                    batch.loop.call_soon_threadsafe(self._over, batch, True)
         self._end()
 
     def _write_together(self, entries: list[_Entry]) -> bool:

@@ -233,6 +233,8 @@ class Lane:
             if written is not None:
                 late["what"] = _what(message)
                 if written.done is not None and not written.done.done():
+                    self._journal.urge()
+                if written.done is not None and not written.done.done():
                     await asyncio.shield(written.done)
             elif kept:
                 what = _what(message)

@@ -114,7 +114,7 @@ class VenueRun:
                     self.trail.left(action.key)
                 elif isinstance(action, SendNative):
                     self.trail.native_left(self.engine.reach_of(action.symbol))
-                self._start(self._do(action))
+                self._start(self._do(action, later=action is not actions[0]))
             if self.engine.done(now) and (not self._tasks or self._leave(now)):
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
@@ -259,7 +259,8 @@ class VenueRun:
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
 
-    async def _do(self, action: Action) -> None:
+    async def _do(self, action: Action, *, later: bool = False) -> None:
+        """Carry out what the engine wants; `later`: other venues begin before it, so that none waits long."""
         if isinstance(action, SendNative):
             port = self._port(cancels=True, symbol=action.symbol)
             try:
@@ -278,6 +279,8 @@ class VenueRun:
             port.written = self._written.pop(action.key, None)
             port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
             try:
+                if later:
+                    await asyncio.sleep(0)
                 single = await self._safe(self.venue.cancel(action.key, port))
             except asyncio.CancelledError:
                 self.engine.took_cancel(action.key, _cut_off(port), *self._now())

@@ -85,6 +85,33 @@ async def test_each_cancel_stands_in_the_record_before_it_leaves(
         assert left == [] or order["requested_at"] == left[0], "when it left, not when it was announced"
 
 
+async def test_every_venue_gets_its_first_cancel_before_any_gets_its_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    begin = LanePort._begin
+
+    def looking(port: LanePort, call: Any) -> None:
+        if call is CallClass.CANCEL:
+            seen.append(port.lane.name)
+        begin(port, call)
+
+    monkeypatch.setattr(LanePort, "_begin", looking)
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
+    async with stage(tmp_path, 300) as at:
+        at.desk.watch()
+        await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+        await at.desk.warm()
+        kill = at.desk.plan_kill(BUYS, deadline=300.0)
+        task = at.desk.start(kill, scope_json(BUYS))
+        await at.until(lambda: len(seen) >= 40)
+        kill.stop(at.clock.monotonic())
+        await at.finish(task)
+    # Roxom's signatures and the futures' budget take their own time.
+    plain = [name for name in seen if name in ("cs-spot", "p99", "broker")]
+    assert len(set(plain[:3])) == 3, seen
+
+
 async def test_what_was_announced_and_did_not_leave_is_not_in_flight(tmp_path: Path) -> None:
     async with stage(tmp_path, ORDERS, only="p99", alone=True, latency=0.05) as at:
         kill = await rushed(at, until=1)

@@ -498,6 +498,23 @@ async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_
     assert verify_journal(folder)[1] == []
 
 
+async def test_what_others_have_handed_over_is_stood_still_for_too(folder: Path) -> None:
+    journal = Journal(folder, SystemClock())
+    await journal.record("before")
+    first = journal.hand("first", ahead=True)
+    await asyncio.sleep(0)
+    second = journal.hand("second", ahead=True)
+    assert first is not None
+    assert second is not None
+    journal.urge()
+    assert first.done()
+    assert second.done()
+    assert kinds(folder) == ["before", "first", "second"]
+    assert (first.result(), second.result()) == (True, True)
+    await asyncio.to_thread(journal.close, 5)
+    journal.urge()
+
+
 async def test_a_slow_disk_is_stood_still_for_once_and_not_again(
     folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
