@@ -99,6 +99,10 @@ READ_AFTER = 0.3
 READERS = 3
 RUSH = 2.0
 """Seconds from the start in which no order is read back while cancels can leave without waiting."""
+STANDING_BACK = 0.25
+"""Seconds behind the last cancel of a venue in which others' cancels go before its lists and read-backs."""
+ANSWERING = 0.05
+"""Seconds since its last answer in which a venue counts as one that answers."""
 CLOSED_MISSES = 6
 NATIVE_TRIES = 4
 NATIVE_WAIT = 1.0

@@ -9,12 +9,14 @@ from math import inf
 
 from cancel_tui.cancels import Event, Stage
 from cancel_tui.desk.actions import (
+    ANSWERING,
     BLIND_TRIES,
     FEW,
     NATIVE_TRIES,
     NATIVE_WAIT,
     READ_AFTER,
     RUSH,
+    STANDING_BACK,
     STUCK,
     Action,
     SendCancel,
@@ -165,6 +167,16 @@ class Cancelling(KillState):
         if not self._queue or self.expired(now) or now - self.started > RUSH:
             return False
         return self.ready(CallClass.CANCEL, now) <= now
+
+    def leaving(self, now: float) -> bool:
+        """Whether cancels leave as fast as they can, and are answered: a dead venue delays nobody."""
+        return self._rushing(now) and now - self.last_cancel < ANSWERING
+
+    def _stands_back(self, now: float) -> bool:
+        """Whether reading can wait a moment, because it would only delay the cancels of other venues."""
+        if self.expired(now) or now - self.started > RUSH or not self.crowded(now):
+            return False
+        return now - max(self.started, self.last_cancel) < STANDING_BACK
 
     def retry(self, key: OrderKey, now: float) -> bool:
         """Ask again at once, because a person wants it; whether one more cancel is going to leave.

@@ -53,7 +53,7 @@ class Endings(Cancelling):
             return []
         if self._unauthorised >= 3:
             return []
-        if not self._survey or self._rushing(now):
+        if not self._survey or self._rushing(now) or self._stands_back(now):
             return []
         if self._final_begun is None and any(one.flying for one in self._natives.values()):
             return []

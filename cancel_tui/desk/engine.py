@@ -15,6 +15,7 @@ import msgspec
 
 from cancel_tui.cancels import Ending, Event, Stage
 from cancel_tui.desk.actions import (
+    ANSWERING,
     FINAL,
     Action,
     Aim,
@@ -90,6 +91,8 @@ class Engine(Listing):
         times += [one.next_read for one in self.tracks.values() if one.doubted or not one.stage.settled]
         if self.flat_at is not None:
             times.append(self._hold_until())
+        if self._stands_back(now):
+            times.append(now + ANSWERING)
         later = [one for one in times if one > now]
         return min(later, default=inf)
 

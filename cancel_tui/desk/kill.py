@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -178,7 +179,11 @@ class Kill:
             self._pass_on(found)
             self.runs[name] = found
         self.runs[name].changed = self._changed
+        self.runs[name].engine.crowded = partial(self._leaving_elsewhere, name)
         await self.runs[name].run()
+
+    def _leaving_elsewhere(self, name: VenueName, now: float) -> bool:
+        return any(run.engine.leaving(now) for other, run in self.runs.items() if other != name)
 
     def _pass_on(self, run: VenueRun) -> None:
         """A venue that was opened late is told what was asked meanwhile."""

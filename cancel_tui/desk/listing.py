@@ -28,7 +28,7 @@ class Listing(Endings):
             return False
         if self.done(now) or self._unauthorised >= 3:
             return False
-        if self.informed and self._rushing(now):
+        if self.informed and (self._rushing(now) or self._stands_back(now)):
             # A fresh list has told which orders there are; reading another would only delay their cancels.
             return False
         self.scouting = self._spares(now)

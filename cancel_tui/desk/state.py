@@ -114,6 +114,8 @@ class KillState(ABC):
     """How many requests of a class the budget lets leave at once."""
     elsewhere: Callable[[OrderKey], bool] = lambda _: False
     """Whether a single cancel of the order is in flight, on whoever's behalf."""
+    crowded: Callable[[float], bool] = lambda _: False
+    """Whether cancels of the same kill leave at other venues as fast as they can."""
 
     def __post_init__(self) -> None:
         self.proof = Proof(self.aim.settle)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from cancel_tui.desk.actions import RUSH
+from cancel_tui.desk.actions import ANSWERING, RUSH
 from cancel_tui.desk.engine import Aim, Engine, ListOrders, ReadOrder, SendCancel
 from cancel_tui.desk.state import LONGEST_GAP
 from cancel_tui.desk.track import Track
@@ -207,3 +207,75 @@ def test_a_stop_ends_the_rush(monkeypatch: pytest.MonkeyPatch) -> None:
         engine.took_cancel(key, Answered(CancelAck()), 0.2, WALL)
     assert not engine.done(0.2)
     assert ListOrders() in engine.next(0.2), "the last look waits for no rush"
+
+
+def emptied(monkeypatch: pytest.MonkeyPatch, *, informed: bool = True, answered: float = 0.01) -> Engine:
+    """An engine of three orders whose cancels have all been answered."""
+    hurry = Hurry(3, monkeypatch)
+    engine = Engine(VENUE, hurry.engine.capabilities, hurry.engine.aim, 0.0)
+    engine.start_from((order, -1.0) for order in orders(3))
+    engine.informed = informed
+    for one in engine.next(0.0):
+        if isinstance(one, SendCancel):
+            engine.took_cancel(one.key, Answered(CancelAck()), answered, WALL)
+    return engine
+
+
+def test_what_is_cancelled_is_looked_at_behind_the_cancels_of_other_venues(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone, now = emptied(monkeypatch), 0.02
+    while not (due := alone.next(now)):
+        now = alone.wake_at(now)
+    monkeypatch.setattr("cancel_tui.desk.cancelling.STANDING_BACK", 2 * now)
+    engine, others = emptied(monkeypatch), True
+    engine.crowded = lambda now: others
+    assert engine.next(now) == []
+    assert now < engine.wake_at(now) <= now + ANSWERING, "it asks again by itself"
+    others = False
+    assert engine.next(now) == due
+
+
+def test_others_cancels_are_let_go_first_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cancel_tui.desk.cancelling.STANDING_BACK", 1.0)
+    engine = emptied(monkeypatch)
+    engine.crowded = lambda now: True
+    now = 0.02
+    while not engine.next(now):
+        now = engine.wake_at(now)
+        assert now < RUSH
+    assert 1.0 <= now <= 1.0 + 0.01 + ANSWERING
+
+
+@pytest.mark.parametrize("informed", [True, False])
+def test_a_venue_whose_orders_nobody_has_told_is_listed_at_once(
+    informed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry = Hurry(3, monkeypatch)
+    engine = Engine(VENUE, hurry.engine.capabilities, hurry.engine.aim, 0.0)
+    engine.informed = informed
+    engine.crowded = lambda now: True
+    assert (ListOrders() in engine.next(0.0)) is not informed
+
+
+def test_the_last_look_lets_nobody_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cancel_tui.desk.cancelling.STANDING_BACK", 1.0)
+    engine = emptied(monkeypatch)
+    engine.crowded = lambda now: True
+    engine.stop(0.02)
+    assert not engine.done(0.02)
+    assert engine.next(0.02)
+
+
+def test_only_a_venue_that_answers_is_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry = Hurry(1_000, monkeypatch)
+    engine = Engine(VENUE, hurry.engine.capabilities, hurry.engine.aim, 0.0)
+    engine.start_from((order, -1.0) for order in orders(1_000))
+    engine.informed = True
+    first, *_ = [one.key for one in engine.next(0.0) if isinstance(one, SendCancel)]
+    assert not engine.leaving(0.01), "nothing has been answered yet"
+    engine.took_cancel(first, Answered(CancelAck()), 0.02, WALL)
+    assert engine.leaving(0.03)
+    assert not engine.leaving(0.02 + ANSWERING + 0.01), "it has fallen silent"
+    engine.took_cancel(first, Answered(CancelAck()), RUSH, WALL)
+    assert not engine.leaving(RUSH + 0.01), "it has had its time"
