@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -22,6 +21,8 @@ from cancel_tui.settings import Settings, SettingsError, load_settings
 from cancel_tui.vault import Vault
 
 if TYPE_CHECKING:
+    import argparse
+
     from cancel_tui.console.app import CancelApp
 
 LOADED = 1.0

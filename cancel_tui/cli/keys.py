@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cancel_tui.cli import render
 from cancel_tui.cli.checkup import check_credentials
 from cancel_tui.cli.hidden import Reader, ask_pem, ask_value, hidden_input
-from cancel_tui.cli.main import add_globals
+from cancel_tui.cli.parser import add_globals
 from cancel_tui.cli.session import UsageError, check_venues, make_desk, settings_of
 from cancel_tui.credentials import CredentialError, validate
 from cancel_tui.settings import Settings, VenueSettings

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cancel_tui.cli.streams import on_terminal
@@ -18,6 +18,9 @@ from cancel_tui.paths import config_path, data_path
 from cancel_tui.redaction import Secret
 from cancel_tui.scope import Scope, fold
 from cancel_tui.settings import Settings, SettingsError, VenueSettings, load_settings
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class UsageError(Exception):
@@ -107,7 +110,9 @@ def duration(text: str) -> float:
     """`90`, `90s`, `5m`, `2h`, `1d` as seconds."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text.strip())
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 5m, 2h or 1d")
+        from argparse import ArgumentTypeError
+
+        raise ArgumentTypeError(f"{text!r} is no duration; write 90s, 5m, 2h or 1d")
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 

@@ -5,9 +5,9 @@ By its id a kill is chosen as well that came to its end and was not proven flat.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cancel_tui.cli import render
 from cancel_tui.cli.session import UsageError
@@ -16,6 +16,9 @@ from cancel_tui.desk.decision import UnreadableError
 from cancel_tui.desk.unfinished import Unfinished, announced, find, named
 from cancel_tui.paths import data_path
 from cancel_tui.text import literal
+
+if TYPE_CHECKING:
+    import argparse
 
 _SHOWN = 10
 """Lines about cancels that were in flight, at the most."""

@@ -16,6 +16,8 @@ def spy(name):
     seen.append(gc.isenabled())
     return real(name)
 main.import_module = spy
+import cancel_tui.cli.parser as parser
+parser.import_module = spy
 def body(options):
     seen.append((gc.isenabled(), gc.get_freeze_count() > 1000, gc.get_threshold()[2]))
     return 0
