@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
@@ -52,4 +53,21 @@ async def test_one_burst_opens_one_screen(tmp_path: Path) -> None:
         await here.until(lambda: isinstance(here.app.screen, ConfirmScreen))
         await here.later()
         assert len(here.app.screen_stack) == 2
+        assert here.desk.kills == []
+
+
+@pytest.mark.parametrize("typed", ["xrp", "Xx", " v x", "xxxx"])
+async def test_what_is_typed_behind_the_slash_in_one_burst_is_text(typed: str, tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down")
+        assert here.app.grid_key() is not None
+        field = here.app._main.query_one("#filter", Input)
+        here.burst("slash", *("space" if one == " " else one for one in typed))
+        await here.until(lambda: field.value == typed)
+        assert here.app._main.focused is field
+        assert here.desk.kills == []
+        assert isinstance(here.app.screen, MainScreen)
+        assert not here.grid.model.marked
+        here.burst("escape", "slash", "x", "enter")
+        await here.until(lambda: here.app._main.focused is here.grid)
         assert here.desk.kills == []

@@ -181,7 +181,8 @@ class MainScreen(DeskScreen):
             self._cancel_several()
         elif command_id == "filter":
             self.query_one("#filterbar").remove_class("hidden")
-            self.query_one("#filter", Input).focus()
+            # At once, and not behind the keys of the same burst: they are text already.
+            self.set_focus(self.query_one("#filter", Input))
         elif command_id == "sort":
             grid.cycle_sort()
         elif command_id == "reverse":
@@ -263,14 +264,20 @@ class MainScreen(DeskScreen):
     # Events
 
     def on_key(self, event: events.Key) -> None:
-        """While the filter has the focus, letters are text; Esc and Enter give the grid back."""
+        """While the filter has the focus, letters are text; Esc and Enter give the grid back.
+
+        Also those that were on their way to the grid when the filter was opened, in the same burst.
+        """
         field = self.query_one("#filter", Input)
-        if not field.has_focus:
+        if self.focused is not field:
             super().on_key(event)
             return
         # Else the toolkit would hand the key to the handler of the class below as well.
         event.prevent_default()
-        if event.key in ("escape", "enter"):
+        if event.is_printable and event.character is not None:
+            event.stop()
+            field.insert_text_at_cursor(event.character)
+        elif event.key in ("escape", "enter"):
             event.stop()
             if event.key == "escape":
                 field.value = ""
