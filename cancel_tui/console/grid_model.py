@@ -6,12 +6,11 @@ sort, and so that the place of a row that has left can still be told.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
-from typing import TypeAlias
+from operator import itemgetter
 
 import msgspec
 
@@ -19,17 +18,9 @@ from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
+from cancel_tui.console.grid_order import Entry, Place, SortValue, Standing, entry_of, place_of
 from cancel_tui.console.sorting import VALUES, Plain
 from cancel_tui.orders import Order, OrderKey
-
-SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
-Entry: TypeAlias = tuple[float, SortValue, str, str, str, str, OrderKey]
-"""What the shown list holds: about where the value is, the value, the key's parts as a stable tie-break.
-
-The first is the value rounded to a float, 0 for a text and infinity for an unknown one, which is last: floats
-are compared many times faster than anything else, and what they do not tell apart the value does.
-"""
-_LARGEST = 1.7e308
 
 
 class GridRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +71,11 @@ class GridModel:
 
     def __init__(self) -> None:
         self._rows: dict[OrderKey, GridRow] = {}
-        self._order: list[Entry] = []
+        self._places: dict[OrderKey, Place] = {}
+        """Of the same rows, in the same order."""
+        self._tidy = True
+        """Whether that is the order of their places."""
+        self._order = Standing()
         self._marks: set[OrderKey] = set()
         self._haystacks: dict[OrderKey, str] = {}
         self._filter = Filter()
@@ -103,7 +98,7 @@ class GridModel:
 
     def __iter__(self) -> Iterator[GridRow]:
         rows = self._rows
-        return (rows[entry[-1]] for entry in self._order)
+        return (rows[key] for key in self._order.orders())
 
     @property
     def filter(self) -> str:
@@ -145,11 +140,11 @@ class GridModel:
 
     def row(self, index: int) -> GridRow | None:
         """The shown row at a position; None where there is none."""
-        return self._rows[self._order[index][-1]] if 0 <= index < len(self._order) else None
+        return self._rows[self._order.key(index)] if 0 <= index < len(self._order) else None
 
     def place(self, row: GridRow) -> int:
         """The position where the row stands, or would stand if it were still shown."""
-        return bisect_left(self._order, self._entry(row))
+        return self._order.find(self._entry(row))
 
     def position(self, key: OrderKey) -> int | None:
         """The position of an order among the shown ones; None where it is not shown."""
@@ -157,7 +152,7 @@ class GridModel:
         if row is None:
             return None
         index = self.place(row)
-        return index if index < len(self._order) and self._order[index][-1] == key else None
+        return index if index < len(self._order) and self._order.key(index) == key else None
 
     def apply(self, changes: Iterable[GridRow], removed: Iterable[OrderKey] = ()) -> bool:
         """Take leaving, changed and new rows, in this order; whether which rows stand where has changed.
@@ -204,9 +199,9 @@ class GridModel:
         alarmed = self.sort is Column.STATUS and (now >= self._next_alarm or now < was)
         if not alarmed and not self._other_ages():
             return False
-        before = [entry[-1] for entry in self._order]
+        before = list(self._order.orders())
         self._rebuild()
-        return before != [entry[-1] for entry in self._order]
+        return before != list(self._order.orders())
 
     def _other_ages(self) -> bool:
         if not self._filter.timed or self._shown is None:
@@ -231,6 +226,7 @@ class GridModel:
 
     def _fill(self, rows: dict[OrderKey, GridRow]) -> bool:
         self._rows = rows
+        self._places, self._tidy = {key: place_of(key) for key in rows}, False
         self._with_account = sum(row.order.account is not None for row in rows.values())
         self._rebuild()
         return True
@@ -246,7 +242,7 @@ class GridModel:
         self._with_account -= row.order.account is not None
         self._marks.discard(key)
         self._haystacks.pop(key, None)
-        del self._rows[key]
+        del self._rows[key], self._places[key]
         self.revision += 1
 
     def _put(self, row: GridRow, takes: list[Entry], puts: list[Entry]) -> None:
@@ -259,6 +255,8 @@ class GridModel:
                 before = self._entry(old)
             self._with_account -= old.order.account is not None
             self._haystacks.pop(row.key, None)
+        else:
+            self._places[row.key], self._tidy = place_of(row.key), False
         self._rows[row.key] = row
         self._await_alarm(row)
         self._with_account += row.order.account is not None
@@ -276,31 +274,33 @@ class GridModel:
 
     def _reorder(self, takes: list[Entry], puts: list[Entry]) -> None:
         """Move the few by searching, the many by sorting anew."""
-        if len(takes) + len(puts) > 50 + len(self._order) // 50:
+        if len(takes) + len(puts) > 50 + len(self._order) // 50 or self._order.worn:
             self._rebuild()
             return
-        for entry in takes:
-            index = bisect_left(self._order, entry)
-            if index == len(self._order) or self._order[index] != entry:
-                # A value that does not compare with itself: sorting anew is always right.
-                self._rebuild()
-                return
-            del self._order[index]
+        if not all(map(self._order.remove, takes)):
+            # A value that does not compare with itself: sorting anew is always right.
+            self._rebuild()
+            return
         for entry in puts:
-            insort(self._order, entry)
+            self._order.add(entry)
 
     def _rebuild(self) -> None:
-        rows: Iterable[GridRow] = self._rows.values()
+        if not self._tidy:
+            self._places = dict(sorted(self._places.items(), key=itemgetter(1)))
+            self._rows = {key: self._rows[key] for key in self._places}
+            self._tidy = True
         if self._filter.tests:
-            rows = [row for row in rows if self._passes(row)]
+            rows = [row for row in self._rows.values() if self._passes(row)]
             self._shown = {row.key for row in rows}
+            places = [self._places[row.key] for row in rows]
         else:
+            rows, places = list(self._rows.values()), list(self._places.values())
             self._shown = None
         if self.sort is Column.STATUS:
             self._next_alarm = inf
             for row in self._rows.values():
                 self._await_alarm(row)
-        self._order = sorted(map(self._entry, rows))
+        self._order = Standing(list(map(self._sorted_by if self.reverse else self._value, rows)), places)
         self.revision += 1
 
     def _await_alarm(self, row: GridRow) -> None:
@@ -311,15 +311,12 @@ class GridModel:
         # Stands still until the next alarm, when all rows are sorted anew: so a search finds its row.
         return row.shown_badge.attention_at(self._now)
 
-    def _entry(self, row: GridRow) -> Entry:
+    def _sorted_by(self, row: GridRow) -> SortValue | None:
         plain = self._value(row)
-        about = inf
-        value: SortValue = 0 if plain is None else _flipped(plain) if self.reverse else plain
-        if plain is not None:
-            about = 0.0 if isinstance(value, str | tuple) else min(float(value), _LARGEST)
-        key = row.key
-        venue, account, family, order_id = key
-        return (about, value, venue, "" if account is None else "=" + account, family, order_id, key)
+        return _flipped(plain) if self.reverse and plain is not None else plain
+
+    def _entry(self, row: GridRow) -> Entry:
+        return entry_of(self._sorted_by(row), self._places.get(row.key) or place_of(row.key))
 
     def _shows(self, key: OrderKey) -> bool:
         return self._shown is None or key in self._shown

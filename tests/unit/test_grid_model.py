@@ -16,6 +16,7 @@ from cancel_tui.console import badges, cells
 from cancel_tui.console.badges import Badge, age_text, badge_for, badge_text
 from cancel_tui.console.columns import DEFAULT, GUTTER, Column, label, layout, whole
 from cancel_tui.console.grid_model import GridModel, GridRow
+from cancel_tui.console.grid_order import SPARE
 from cancel_tui.desk.report import order_json
 from cancel_tui.orders import (
     AccountId,
@@ -719,3 +720,13 @@ def test_numbers_that_no_float_tells_apart_or_holds_stand_in_their_order_before_
     assert [row.order.price for row in model] == [*known, None, None]
     for row in list(model):
         assert model.position(row.key) is not None
+
+
+def test_rows_that_move_for_hours_leave_nothing_behind() -> None:
+    model = filled_model(*(order_of(str(number), price=str(number)) for number in range(20)))
+    model.set_sort(Column.PRICE)
+    for turn in range(3_000):
+        model.apply([row_of(order_of("7", price=str(turn % 40)), revision=turn + 1)])
+    held = model._order
+    assert len(held._values) <= 2 * len(held) + SPARE + 1
+    assert len(model) == 20
