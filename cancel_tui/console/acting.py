@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cancel_tui.console.arming import scope_words
 from cancel_tui.console.edges import WHY_READ_ONLY
-from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural
-from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.console.telling import TellingApp
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import scope_json
-from cancel_tui.desk.resume import plan_resume
-from cancel_tui.desk.unfinished import Unfinished
-from cancel_tui.orders import Order, OrderKey
 from cancel_tui.scope import Scope
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
+    from cancel_tui.console.screens.main import MainScreen
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.preview import VenuePreview
+    from cancel_tui.desk.unfinished import Unfinished
+    from cancel_tui.orders import Order, OrderKey
 
 
 class ActingApp(TellingApp, inherit_bindings=False):
@@ -126,6 +127,8 @@ class ActingApp(TellingApp, inherit_bindings=False):
         known = self._described(scope.keys) if scope.keys else []
         held = inf if hold else 0.0
         if case is not None:
+            from cancel_tui.desk.resume import plan_resume
+
             kill = plan_resume(self.desk, case, hold=held, previews=seen)
         else:
             kill = self.desk.plan_kill(scope, hold=held, known=known, previews=seen)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cancel_tui.cancels import Ending, Stage
-from cancel_tui.console.ledger import Ledger
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.alarms import Facts, KillFacts, VenueFacts
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.engine import Verdict
-from cancel_tui.desk.impasse import Impasse
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.slot import Slot
-from cancel_tui.orders import Order, OrderKey, VenueName
 from cancel_tui.scope import Match, Scope
 from cancel_tui.venues.base import TellsExpiry
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.impasse import Impasse
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.slot import Slot
+    from cancel_tui.orders import Order, OrderKey, VenueName
 
 NEW_WITHIN = 120.0
 """Seconds after the end of a kill within which an order of its scope is most likely not wanted."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from cancel_tui.console import lines
 from cancel_tui.console.alarm_facts import Collector
 from cancel_tui.console.badges import age_text
-from cancel_tui.console.ledger import Ledger
-from cancel_tui.console.unended import Unended
 from cancel_tui.desk.alarm_book import AlarmBook, Standing
 from cancel_tui.desk.alarms import Alarm, Kind, alarms
-from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
+    from cancel_tui.console.unended import Unended
+    from cancel_tui.orders import VenueName
 
 EVERY = 0.25
 """Seconds between two looks for alarms."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from math import ceil
 from operator import attrgetter
 from statistics import median
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.cells import cell_len
@@ -16,14 +17,17 @@ from rich.text import Text
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.badges import age_text
 from cancel_tui.console.lines import ALARM, BUSY, DOUBT, GOOD, fitting, plural
-from cancel_tui.desk.engine import Engine, Verdict
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import ghosts, kept_words, uncovered, uncovered_words
 from cancel_tui.desk.toll import fills, fills_words
-from cancel_tui.desk.track import Track
-from cancel_tui.orders import VenueName
 from cancel_tui.text import literal
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.engine import Engine
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.track import Track
+    from cancel_tui.orders import VenueName
 
 _TOLD_AFTER = 3.0
 """Seconds after which the board tells of cancels that get nowhere."""

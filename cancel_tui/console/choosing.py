@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cancel_tui.console.columns import ALWAYS, DEFAULT, Column, whole
 
 
-@dataclass
+@dataclass(eq=False, repr=False, match_args=False)
 class Chooser:
     """Every column once: those that are shown first, in their order, then the others."""
 

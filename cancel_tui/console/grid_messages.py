@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cancel_tui.console.grid_cursor import CursorView
 
 
-@dataclass
+@dataclass(eq=False, match_args=False)
 class CursorMoved(Message, namespace="order_grid"):
     """Another order, or none, is under the cursor."""
 
@@ -31,7 +31,7 @@ class CursorMoved(Message, namespace="order_grid"):
         return isinstance(message, CursorMoved)
 
 
-@dataclass
+@dataclass(eq=False, match_args=False)
 class MarksChanged(Message, namespace="order_grid"):
     """The set of marked orders is another."""
 

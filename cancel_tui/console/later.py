@@ -6,11 +6,14 @@ import asyncio
 from importlib import import_module
 
 KILL = (
+    "cancel_tui.desk.kill",
+    "cancel_tui.desk.lookback",
+    "cancel_tui.desk.resume",
     "cancel_tui.console.screens.arm",
     "cancel_tui.console.screens.board",
     "cancel_tui.console.screens.confirm",
 )
-"""The screens on the way of a kill and of a cancel: loaded before anything else is done."""
+"""What is on the way of a kill and of a cancel: loaded before anything else is done."""
 REST = (
     "cancel_tui.venues.careful",
     "email.utils",

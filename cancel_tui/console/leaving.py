@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.kill import Kill
+if TYPE_CHECKING:
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
 
 LONGEST = 150.0
 """Seconds that leaving waits at the most: the deadline of a kill and its last look."""

@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.changes import Changes
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.engine import Engine
-from cancel_tui.desk.slot import Slot
-from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, Side, VenueName
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.engine import Engine
+    from cancel_tui.desk.slot import Slot
+    from cancel_tui.desk.track import Track
 
 LAG = 5.0
 """Seconds by which a venue's lists may run behind its answers."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, match_args=False)
 class VenueCount:
     """The open orders of one venue."""
 

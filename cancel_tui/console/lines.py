@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
 from cancel_tui.console.badges import age_text
-from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.totals import Sum, money
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.feeds import FeedState
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.slot import NOT_ASKED, READING, Slot, VenueState
-from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, VenueName, iso, plain
 from cancel_tui.text import literal
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.preview import VenuePreview
+    from cancel_tui.desk.track import Track
 
 MODES = {
     "PRACTICE": "bold black on cyan",

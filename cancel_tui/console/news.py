@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cancel_tui.cancels import Ending, Stage
-from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import plural, took, waiting
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, DeadEnd
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.report import verdict_line
 from cancel_tui.desk.slot import VenueState
-from cancel_tui.desk.track import Track
 from cancel_tui.orders import OrderKey, VenueName, plain
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.track import Track
 
 _TROUBLE = (Stage.UNKNOWN, Stage.REFUSED)
 _BETWEEN = 0.5

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
-from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import took
 from cancel_tui.console.recent import NOT_LISTED, Ended, Recent
 from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName
+
+if TYPE_CHECKING:
+    from cancel_tui.console.ledger import Ledger
 
 KEEP_ENDED = 20.0
 """Seconds that an order which has ended stays in the grid with its end."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cancel_tui.desk.decision import UnreadableError
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.unfinished import Unfinished, find, proves
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
 
 
 def _serves(case: Unfinished, kill: Kill) -> bool:

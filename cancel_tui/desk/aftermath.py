@@ -7,13 +7,17 @@ that scope that was there before the proof. An order that was placed after the p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from cancel_tui.desk.book import VenueBook
-from cancel_tui.desk.engine import Engine, Verdict
-from cancel_tui.orders import Order, OrderKey
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.scope import Match
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.book import VenueBook
+    from cancel_tui.desk.engine import Engine
+    from cancel_tui.orders import Order, OrderKey
 
 LAG = 5.0
 """Seconds by which lists may run behind the word on a single order, where no list had to prove it."""

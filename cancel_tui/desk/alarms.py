@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from cancel_tui.desk.engine import Verdict
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.impasse import ALARM_AFTER, Impasse
 from cancel_tui.desk.slot import STALE_AFTER, VenueState
-from cancel_tui.orders import VenueName
+
+if TYPE_CHECKING:
+    from cancel_tui.orders import VenueName
 
 UNKNOWN_AFTER = 15.0
 """Seconds after which an unknown outcome needs a hand."""

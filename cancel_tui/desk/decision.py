@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, Side, VenueName, plain
 from cancel_tui.scope import Scope, fold
-from cancel_tui.settings import VenueSettings
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.preview import VenuePreview
+    from cancel_tui.settings import VenueSettings
 
 _FIELDS = ("venue", "account", "symbol", "side", "exchange")
 

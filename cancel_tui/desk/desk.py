@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cancel_tui.clock import Clock
 from cancel_tui.desk.aftermath import contradiction
-from cancel_tui.desk.decision import Place, decision
-from cancel_tui.desk.engine import Aim, Engine
 from cancel_tui.desk.hints import newer
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.lookback import after_silence
-from cancel_tui.desk.preview import VenuePreview
-from cancel_tui.desk.runner import Pass, VenueRun
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.desk.switching import Switching
-from cancel_tui.desk.watching import Credentials
-from cancel_tui.orders import Order, OrderKey, VenueName
-from cancel_tui.scope import Scope
-from cancel_tui.settings import Settings
 from cancel_tui.venues.base import SignsAhead, TellsFinished, Venue
 from cancel_tui.venues.outcome import Answered
+
+if TYPE_CHECKING:
+    from cancel_tui.clock import Clock
+    from cancel_tui.desk.engine import Engine
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.preview import VenuePreview
+    from cancel_tui.desk.runner import Pass, VenueRun
+    from cancel_tui.desk.watching import Credentials
+    from cancel_tui.orders import Order, OrderKey, VenueName
+    from cancel_tui.scope import Scope
+    from cancel_tui.settings import Settings
 
 AHEAD = 500
 """Cancels of one venue that are signed before the word is typed."""
@@ -126,6 +126,13 @@ class Desk(Switching):
         `known` are descriptions of orders that lists made before have brought; `previews` is what was shown
         to whoever decided, for the record.
         """
+        # What makes kills is loaded behind the console's first picture.
+        from cancel_tui.desk.decision import Place, decision
+        from cancel_tui.desk.engine import Aim, Engine
+        from cancel_tui.desk.kill import Kill
+        from cancel_tui.desk.lookback import after_silence
+        from cancel_tui.desk.runner import VenueRun
+
         orders = list(known)
         begun = self.clock.monotonic()
         names = tuple(name for name in self.slots if scope.venue_in(name))

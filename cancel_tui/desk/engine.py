@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-@dataclass
+@dataclass(eq=False, repr=False, match_args=False)
 class Engine(Listing):
     """One venue's part of a kill, whole."""
 

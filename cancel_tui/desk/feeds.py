@@ -11,15 +11,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from cancel_tui.clock import Clock
 from cancel_tui.desk.pacing import backoff, jitter
-from cancel_tui.orders import Order
-from cancel_tui.venues.base import Port
-from cancel_tui.venues.feed import Heard, Listens
 from cancel_tui.venues.outcome import Failure, Unanswered, Unauthorised, describe
+
+if TYPE_CHECKING:
+    from cancel_tui.clock import Clock
+    from cancel_tui.orders import Order
+    from cancel_tui.venues.base import Port
+    from cancel_tui.venues.feed import Heard, Listens
 
 GRACE = 3.4
 """Seconds past its rhythm after which a stream that says nothing is no longer believed to be alive."""

@@ -45,7 +45,7 @@ class VenueResult(msgspec.Struct, frozen=True):
     """What the record of it leaves out, in words; it takes nothing from the verdict."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False, match_args=False)
 class Kill:
     """One kill, or one cancel of named orders."""
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
+from typing import TYPE_CHECKING
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.actions import GHOSTS, PATIENCE, RESTS, pause
 from cancel_tui.desk.endings import Endings
 from cancel_tui.desk.pacing import backoff, jitter
 from cancel_tui.desk.proof import PartReading
-from cancel_tui.desk.track import Track
-from cancel_tui.orders import Order, OrderKey
 from cancel_tui.scope import Match
 from cancel_tui.venues.base import CallClass, Part, PartList, Parts
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Throttled
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.track import Track
+    from cancel_tui.orders import Order, OrderKey
 
 
 class Listing(Endings):

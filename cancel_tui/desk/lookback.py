@@ -8,12 +8,15 @@ that this list does not hold any more has ended before, so that none can slip th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from cancel_tui.clock import Clock
-from cancel_tui.desk.runner import VenueRun
-from cancel_tui.orders import Order
 from cancel_tui.scope import Match
-from cancel_tui.venues.base import ClosedQuery, TellsFinished
+
+if TYPE_CHECKING:
+    from cancel_tui.clock import Clock
+    from cancel_tui.desk.runner import VenueRun
+    from cancel_tui.orders import Order
+    from cancel_tui.venues.base import ClosedQuery, TellsFinished
 
 MARGIN = 3.0
 """Seconds by which venues round the time of an end, and by which clocks differ after they were compared."""

@@ -18,7 +18,7 @@ _MOST = 60
 """Pages of one look."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False, match_args=False)
 class Look:
     """The pages of one look; `unread` at its end is what it was not worth looking for any further."""
 

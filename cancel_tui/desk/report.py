@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cancel_tui.cancels import Ending
-from cancel_tui.desk.engine import Engine, Verdict
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.slot import Slot
+from cancel_tui.desk.actions import Verdict
 from cancel_tui.desk.toll import fills_json, kept, kept_json
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, iso, plain
-from cancel_tui.scope import Scope
 from cancel_tui.text import VenueText, literal
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.engine import Engine
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.slot import Slot
+    from cancel_tui.scope import Scope
 
 
 def _raw(text: VenueText | None) -> str | None:

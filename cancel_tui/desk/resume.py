@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cancel_tui.desk.decision import Place, decision
-from cancel_tui.desk.desk import Desk
-from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lookback import after_death
-from cancel_tui.desk.preview import VenuePreview
 from cancel_tui.desk.runner import VenueRun
-from cancel_tui.desk.unfinished import Unfinished
-from cancel_tui.orders import VenueName
 from cancel_tui.venues.base import TellsFinished
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.desk import Desk
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.preview import VenuePreview
+    from cancel_tui.desk.unfinished import Unfinished
+    from cancel_tui.orders import VenueName
 
 
 def plan_resume(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
+from typing import TYPE_CHECKING
 
 from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.feeds import Feed
-from cancel_tui.desk.lane import Lane
 from cancel_tui.orders import OrderKey, VenueName
-from cancel_tui.settings import VenueSettings
-from cancel_tui.venues.base import Part, Venue
 from cancel_tui.venues.outcome import Failure, Unauthorised
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.lane import Lane
+    from cancel_tui.settings import VenueSettings
+    from cancel_tui.venues.base import Part, Venue
 
 NOT_ASKED = "not asked yet"
 """The error of a venue of which nothing can be said yet."""
@@ -40,7 +43,7 @@ class VenueState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False, match_args=False)
 class Slot:
     """One configured venue and all that the desk knows of it."""
 

@@ -64,7 +64,7 @@ class Native(msgspec.Struct):
     """Whether it left before any list had named what it was going to reach."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False, match_args=False)
 class KillState(ABC):
     """One venue's part of a kill. All times are monotonic seconds unless they are named `wall`."""
 

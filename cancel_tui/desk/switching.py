@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cancel_tui.clock import Clock
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.slot import LockedError, Slot, VenueState
 from cancel_tui.desk.watching import Credentials, Watching
 from cancel_tui.orders import VenueName
-from cancel_tui.settings import Settings
-from cancel_tui.venues.base import Venue
 from cancel_tui.venues.outcome import NotSent, Outcome, Unanswered
 from cancel_tui.venues.registry import make_venue
+
+if TYPE_CHECKING:
+    from cancel_tui.clock import Clock
+    from cancel_tui.settings import Settings
+    from cancel_tui.venues.base import Venue
 
 _LOOK = 0.5
 """Seconds between two looks whether a kill still uses a venue."""

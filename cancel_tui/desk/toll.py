@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cancel_tui.cancels import Ending
-from cancel_tui.desk.kill import Kill
-from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName, plain
-from cancel_tui.text import VenueText
+
+if TYPE_CHECKING:
+    from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.track import Track
+    from cancel_tui.text import VenueText
 
 KEPT = "a stop or take-profit order, kept as chosen: the order was not touched"
 """Why an order in scope was skipped."""

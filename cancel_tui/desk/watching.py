@@ -7,9 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cancel_tui.clock import Clock
 from cancel_tui.desk.feeds import FeedState, Keeper
 from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.journal import Journal
@@ -24,6 +23,9 @@ from cancel_tui.venues.base import CallClass, Part, PartList, Venue
 from cancel_tui.venues.feed import Listens
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, describe
 from cancel_tui.venues.registry import make_venue
+
+if TYPE_CHECKING:
+    from cancel_tui.clock import Clock
 
 Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
 """Where credentials come from; raises `LockedError` with a sentence when there are none to be had."""

@@ -145,7 +145,8 @@ class DeskScreen(Screen[None]):
     def dress(self, mode: str) -> None:
         """Take the looks of an environment."""
         for one in ("practice", "test", "live"):
-            self.set_class(one == mode.lower(), one)
+            # Before it is mounted there is nothing to be styled anew.
+            self.set_class(one == mode.lower(), one, update=self.is_mounted)
 
     def paint(self) -> None:
         """Draw the screen."""

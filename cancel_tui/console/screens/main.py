@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -20,7 +20,9 @@ from cancel_tui.console.screens.base import FLOOR, DeskScreen
 from cancel_tui.console.totals import Sum, sum_of
 from cancel_tui.console.why import why
 from cancel_tui.console.widgets import FilterInput
-from cancel_tui.orders import OrderKey
+
+if TYPE_CHECKING:
+    from cancel_tui.orders import OrderKey
 
 NO_VENUE = "no venue is configured: V says how to add one"
 _AGAIN = 0.5
