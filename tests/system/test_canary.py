@@ -171,8 +171,10 @@ class Floor:
 
 
 def _interrupt(process: asyncio.subprocess.Process) -> None:
+    # Where whoever started these tests has ^C ignored, as a shell does for what runs behind it, so do they.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
 
 
 def _shown(pid: int) -> set[bytes]:
