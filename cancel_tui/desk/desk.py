@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import inf
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,14 @@ class Desk(Switching):
     ) -> None:
         super().__init__(settings, clock, data_dir, credentials)
         self.kills: list[Kill] = []
+        self._wide: list[tuple[int, Kill]] = []
+        """Those whose scope is no list of orders, each with its number."""
+        self._naming: dict[OrderKey, list[tuple[int, Kill]]] = {}
+        """The others, by the orders that they name: of a long day there may be thousands."""
 
     def heard(self, slot: Slot, order: Order) -> bool:
         """What a push stream says: a hint for the screen, and for a kill a reason to look at once."""
-        runs = [run for kill in self.kills if (run := kill.runs.get(slot.name)) is not None]
+        runs = self._concerned(slot.name, order.key)
         for run in reversed(runs):
             track = run.engine.tracks.get(order.key)
             if track is not None and track.stage.settled and track.order is not None:
@@ -57,6 +62,13 @@ class Desk(Switching):
                 if not run.over:
                     run.hear(order)
         return moved
+
+    def _concerned(self, name: VenueName, key: OrderKey) -> list[VenueRun]:
+        """The parts of kills at a venue that the order may belong to, the oldest first."""
+        kills = self._wide
+        if key in self._naming:
+            kills = sorted([*kills, *self._naming[key]], key=itemgetter(0))
+        return [run for _, kill in kills if (run := kill.runs.get(name)) is not None]
 
     def review(self, slot: Slot) -> None:
         """Hold a new list against every verdict: a flat that it contradicts is withdrawn, and reopened."""
@@ -213,6 +225,11 @@ class Desk(Switching):
     def start(self, kill: Kill, described: dict[str, Any]) -> asyncio.Task[Any]:
         """Let a kill run; its requests belong to the desk."""
         self.kills.append(kill)
+        one = (len(self.kills), kill)
+        if kill.scope.keys is None:
+            self._wide.append(one)
+        for key in kill.scope.keys or ():
+            self._naming.setdefault(key, []).append(one)
         kill.watchers.append(self.changed)
         kill.spawn = self.spawn
         return self.spawn(kill.run(self.clock, self.journal, described))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from decimal import Decimal
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from cancel_tui.desk.feeds import FeedState
+from cancel_tui.desk.gate import Urgency
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.slot import Slot
-from cancel_tui.orders import VenueName
+from cancel_tui.orders import Order, VenueName, altered
 from cancel_tui.practice.b2trader import B2Trader
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import PracticeVenue
@@ -170,3 +174,44 @@ async def test_servers_that_are_killed_ten_times_leave_the_book_equal_to_the_tru
         for venue in at.cluster.venues:
             churn(venue, draw)
         await at.until(lambda: all(agrees(slot_of(at, one.name), truth_of(one)) for one in at.cluster.venues))
+
+
+async def test_what_a_stream_says_of_an_order_wakes_only_those_whose_order_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(VenueRun, "hear", lambda run, order: woken.append(run._kill_id))
+    async with stage(tmp_path, 100, only="p99", alone=True) as at:
+        slot = slot_of(at, "p99")
+        await at.desk.open()
+        await at.desk.list_venue(slot, Urgency.POLL, deep=True)
+        at.cluster.named("p99").faults.add("hang")
+        first, second, other, *_ = slot.book.orders()
+
+        def single(order: Order) -> Kill:
+            scope = Scope(keys=frozenset({order.key}), raw={})
+            kill = at.desk.plan_kill(scope, deadline=60.0, by_id=True, known=[order])
+            at.desk.start(kill, {})
+            return kill
+
+        kills = [single(first), single(second), single(first)]
+        await at.until(lambda: all(kill.runs for kill in kills))
+
+        def said(order: Order) -> list[str]:
+            woken.clear()
+            assert order.quantity is not None
+            filled = (slot.book.find(order.key) or (order,))[0].filled or Decimal(0)
+            later = altered(
+                order, filled=filled + Decimal("0.001"), updated_at=at.clock.wall() + float(filled)
+            )
+            assert at.desk.heard(slot, later)
+            return list(woken)
+
+        assert said(other) == []
+        assert said(second) == [kills[1].kill_id]
+        assert said(first) == [kills[0].kill_id, kills[2].kill_id]
+        wide = at.desk.plan_kill(Scope(raw={}), deadline=60.0)
+        at.desk.start(wide, {})
+        await at.until(lambda: bool(wide.runs))
+        assert said(other) == [wide.kill_id]
+        assert said(second) == [kills[1].kill_id, wide.kill_id]
