@@ -108,6 +108,9 @@ async def _serve(config: Path, orders: int, names: list[str]) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     cluster.write_configuration(config)
     while line := (await lines.readline()).decode().strip():
+        if running.done():
+            # Without events nothing is tested: whoever measures is to see why there are none.
+            running.result()
         if line.startswith("faults "):
             market.spoil(json.loads(line.removeprefix("faults ")))
         elif line != "truth":
