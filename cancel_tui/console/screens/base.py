@@ -104,7 +104,7 @@ class DeskScreen(Screen[None]):
         return not self._pruning and sum(part.id in _ALWAYS for part in self.children) == len(_ALWAYS)
 
     def tick(self) -> None:
-        """Something at the desk changed, or time has passed; at most 20 times a second."""
+        """Something at the desk changed, or time has passed; at most ten times a second."""
         if not self.whole:
             return
         self.set_class(self.cramped, "cramped")
