@@ -276,11 +276,11 @@ class VenueRun:
                 self.beside(look_back(self))
         elif isinstance(action, SendCancel):
             port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
-            port.written = self._written.pop(action.key, None)
             port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
             try:
                 if later:
                     await asyncio.sleep(0)
+                port.written = self._written.pop(action.key, None)
                 single = await self._safe(self.venue.cancel(action.key, port))
             except asyncio.CancelledError:
                 self.engine.took_cancel(action.key, _cut_off(port), *self._now())

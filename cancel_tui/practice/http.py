@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import h11
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as UpgradeRequest
+from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 _MAX_BODY = 1 << 20
@@ -113,9 +114,14 @@ class Socket:
         self.frozen = False
         """Whether nothing leaves any more, pongs and goodbyes included, while the connection stays open."""
 
+    @property
+    def _leaving(self) -> bool:
+        """Whether either side has said goodbye: from then on nothing more can be said."""
+        return self.closed or self._protocol.state is not OPEN
+
     def send(self, *pieces: str) -> None:
-        """Send one text message, in one frame for each piece; ignored once the socket is closed."""
-        if self.closed:
+        """Send one text message, in one frame for each piece; ignored once either side has said goodbye."""
+        if self._leaving:
             return
         first, *rest = [piece.encode() for piece in pieces]
         self._protocol.send_text(first, fin=not rest)
@@ -125,13 +131,13 @@ class Socket:
 
     def ping(self) -> None:
         """Send a protocol ping."""
-        if not self.closed:
+        if not self._leaving:
             self._protocol.send_ping(b"p")
             self.flush()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake."""
-        if not self.closed:
+        if not self._leaving:
             self._protocol.send_close(code, reason)
             self.flush()
 

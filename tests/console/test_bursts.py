@@ -71,3 +71,17 @@ async def test_what_is_typed_behind_the_slash_in_one_burst_is_text(typed: str, t
         here.burst("escape", "slash", "x", "enter")
         await here.until(lambda: here.app._main.focused is here.grid)
         assert here.desk.kills == []
+
+
+async def test_the_filter_stays_open_whatever_is_painted_before_it_has_the_focus(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down")
+        main = here.app._main
+        assert main.run_command("filter")
+        field = main.query_one("#filter", Input)
+        assert not field.has_focus, "that takes a turn of the event loop"
+        main.tick()
+        assert not main.query_one("#filterbar").has_class("hidden")
+        here.burst("x")
+        await here.until(lambda: field.value == "x")
+        assert here.desk.kills == []

@@ -131,7 +131,8 @@ class MainScreen(DeskScreen):
     def _filterbar(self) -> None:
         model = self.grid.model
         bar, field = self.query_one("#filterbar"), self.query_one("#filter", Input)
-        wanted = field.has_focus or bool(field.value)
+        # Not whether the field knows of its focus yet: a bar that is hidden would lose it again.
+        wanted = self.focused is field or bool(field.value)
         bar.set_class(not wanted, "hidden")
         if wanted:
             self.show("filterlabel", Text("filter ", "bold"))
