@@ -483,7 +483,10 @@ async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Di
     assert journal.missing == 0
 
 
-async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_turn(folder: Path) -> None:
+async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_turn(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
     journal = Journal(folder, SystemClock())
     await journal.record("before")
     turns: list[str] = []
@@ -498,7 +501,10 @@ async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_
     assert verify_journal(folder)[1] == []
 
 
-async def test_what_others_have_handed_over_is_stood_still_for_too(folder: Path) -> None:
+async def test_what_others_have_handed_over_is_stood_still_for_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
     journal = Journal(folder, SystemClock())
     await journal.record("before")
     first = journal.hand("first", ahead=True)
