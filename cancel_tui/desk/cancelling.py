@@ -150,13 +150,34 @@ class Cancelling(KillState):
             track = self.tracks[self._queue.popleft()]
             if not self._single_due(track, now):
                 continue
-            self._cancels_flying.add(track.key)
-            self._sent(track, now)
-            track.sighted = track.lingering = False
-            self._resend.discard(track.key)
-            self._pressed.discard(track.key)
+            self._leaves(track, now)
             actions.append(SendCancel(track.key))
         return actions
+
+    def one_more(self, now: float) -> OrderKey | None:
+        """One more cancel that leaves at this moment, while cancels leave as fast as they can.
+
+        The runner must send it, like an action; how many are in flight is limited by its connections.
+        """
+        if not self._rushing(now) or self._natives_first(now) or self._unauthorised:
+            return None
+        while self._queue:
+            track = self.tracks[self._queue.popleft()]
+            if self._single_due(track, now):
+                self._leaves(track, now)
+                return track.key
+        return None
+
+    def answered(self, now: float) -> None:
+        """A cancel was answered; what the answer means is told later, through `took_cancel`."""
+        self.last_cancel = max(self.last_cancel, now)
+
+    def _leaves(self, track: Track, now: float) -> None:
+        self._cancels_flying.add(track.key)
+        self._sent(track, now)
+        track.sighted = track.lingering = False
+        self._resend.discard(track.key)
+        self._pressed.discard(track.key)
 
     def coming(self, count: int, now: float) -> list[OrderKey]:
         """Orders whose cancels leave next, the most urgent first, while cancels leave as fast as they can."""

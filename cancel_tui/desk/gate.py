@@ -102,6 +102,18 @@ class Gate:
             heapq.heapify(self._heap)
             self.wake()
 
+    def admit_at_once(self, until: Callable[[], float]) -> Ticket | None:
+        """Count one request of a kill that may leave at this moment; None where it has to wait."""
+        now = self._clock.monotonic()
+        if self._heap or now >= until() or self.pace.earliest(now) > now:
+            return None
+        if self.pace.budget is not None:
+            # Others may have sent meanwhile.
+            self._refresh()
+            if self.pace.earliest(now) > now:
+                return None
+        return self.pace.take(now)
+
     def _reserve(self, urgency: Urgency) -> int:
         """Units that a request of this urgency must leave to more urgent ones."""
         if urgency is Urgency.KILL or self.pace.budget is None:

@@ -51,6 +51,16 @@ class Written(msgspec.Struct, frozen=True):
     """Ends when the record is written; None where no record is kept."""
 
 
+class Flown(msgspec.Struct, frozen=True):
+    """A cancel that left before its task had a turn, and what came back."""
+
+    raw: Raw
+    at: float
+    """When that was, by the monotonic clock."""
+    wall: float
+    """The same in seconds since 1970."""
+
+
 class Lane:
     """The requests of one venue."""
 
@@ -128,6 +138,12 @@ class Lane:
         await asyncio.gather(self._cancels.close(), self._reads.close(), self._polls.close())
         self._memory.close()
 
+    def stands(self, written: Written) -> bool:
+        """Whether a request that was written down ahead may leave; stands still for 2 ms if need be."""
+        if written.done is not None and not written.done.done():
+            self._journal.urge()
+        return written.done is None or written.done.done()
+
     def wire_for(self, call: CallClass, urgency: Urgency) -> Wire:
         """Cancels have connections of their own, and so have polls: neither waits for the other."""
         if call in _CANCELS:
@@ -142,9 +158,20 @@ class Lane:
         if gate is None:
             return None
         ticket = await gate.admit(urgency, until)
+        self._remember(call, gate)
+        return ticket
+
+    def admit_at_once(self, call: CallClass, until: Callable[[], float]) -> Ticket | None:
+        """One unit of budget for a kill, where it is to be had without a wait."""
+        gate = self._gates[call]
+        ticket = gate.admit_at_once(until)
+        if ticket is not None:
+            self._remember(call, gate)
+        return ticket
+
+    def _remember(self, call: CallClass, gate: Gate) -> None:
         if gate.pace.budget is not None:
             self._memory.add(call, self._clock.wall())
-        return ticket
 
     def _count_others(self) -> None:
         wall, now = self._clock.wall(), self._clock.monotonic()
@@ -212,7 +239,7 @@ class Lane:
         except TooLateError:
             too_late = NotSent("the deadline passed while it waited for its budget", late=True)
             if written is not None:
-                self._answered(call, number, too_late, facts, late, sent=False)
+                self.answered(call, number, too_late, facts, late, sent=False)
             return too_late
 
         def leaves() -> None:
@@ -231,13 +258,11 @@ class Lane:
                 raw = NotSent(f"the request could not be built: {why}", hopeless=True)
                 return raw
             if written is not None:
-                late["what"] = _what(message)
-                if written.done is not None and not written.done.done():
-                    self._journal.urge()
-                if written.done is not None and not written.done.done():
+                late["what"] = what_of(message)
+                if not self.stands(written) and written.done is not None:
                     await asyncio.shield(written.done)
             elif kept:
-                what = _what(message)
+                what = what_of(message)
                 await self._journal.record(
                     "request",
                     ahead=True,
@@ -252,11 +277,11 @@ class Lane:
             return raw
         finally:
             self.settle(call, ticket, unused=not mark.sent)
-            self._learn(call, raw, tally, sent=mark.sent)
+            self.learn(call, raw, tally, sent=mark.sent)
             if kept:
-                self._answered(call, number, raw, facts, late, sent=mark.sent)
+                self.answered(call, number, raw, facts, late, sent=mark.sent)
 
-    def _answered(
+    def answered(
         self,
         call: CallClass,
         number: int,
@@ -284,7 +309,8 @@ class Lane:
             )
         return number, ticket
 
-    def _learn(self, call: CallClass, raw: Raw, tally: Tally, *, sent: bool) -> None:
+    def learn(self, call: CallClass, raw: Raw, tally: Tally, *, sent: bool) -> None:
+        """Count a request that is over, and take the pace from its answer."""
         if sent:
             tally.requests[call] = tally.requests.get(call, 0) + 1
         gate = self._gates.get(call)
@@ -313,6 +339,8 @@ class LanePort(msgspec.Struct):
     """The numbers under which its requests stand in the journal."""
     written: Written | None = None
     """The record of its first request, where that was made before its turn came."""
+    flown: Flown | None = None
+    """The cancel that has left already, with its answer, where that is to be understood only now."""
     prompt: bool = False
     """Whether it is the one request of a key: between this and its leaving nothing else gets a turn."""
     paged: Callable[[Sequence[Order]], None] = lambda _: None
@@ -322,12 +350,16 @@ class LanePort(msgspec.Struct):
         """Hand a page of a list on before the list is whole."""
         self.paged(orders)
 
-    def _begin(self, call: CallClass) -> None:
+    def begin(self, call: CallClass) -> None:
+        """A request of this class leaves now."""
         if self.begun is None and call is not CallClass.OTHER:
             self.begun = self.lane.now()
 
     async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
-        """Send one request as the lane's turn comes."""
+        """Send one request as the lane's turn comes; one that has flown already only brings its answer."""
+        if self.flown is not None and call is CallClass.CANCEL:
+            flown, self.flown = self.flown, None
+            return flown.raw
         written, self.written = self.written, None
         return await self.lane.carry(
             call,
@@ -335,7 +367,7 @@ class LanePort(msgspec.Struct):
             build,
             self.tally,
             self.facts,
-            self._begin,
+            self.begin,
             self.until,
             self.numbers,
             written,
@@ -345,12 +377,12 @@ class LanePort(msgspec.Struct):
     async def admit(self, call: CallClass) -> None:
         """Count one unit for something that is no HTTP request."""
         number, ticket = await self.lane.count(call, self.urgency, self.tally, self.facts)
-        self._begin(call)
+        self.begin(call)
         self.lane.settle(call, ticket)
         self.numbers.append(number)
 
 
-def _what(message: Message) -> str:
+def what_of(message: Message) -> str:
     """Method and path, without the query: that is where signatures travel."""
     return f"{message.method.decode('ascii')} {message.target.decode('ascii').partition('?')[0]}"
 

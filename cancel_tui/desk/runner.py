@@ -19,6 +19,7 @@ from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.lane import Lane, LanePort, Tally, Written
 from cancel_tui.desk.looking import Look
 from cancel_tui.desk.trail import Trail
+from cancel_tui.desk.volley import Volley
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
@@ -79,6 +80,7 @@ class VenueRun:
         self._written: dict[OrderKey, Written] = {}
         """Cancels that are written down and have not begun to leave."""
         self.trail = Trail(journal, clock, kill_id, engine)
+        self._volley = Volley(lane, venue, clock, engine, self._written, self)
         engine.closed_planner = venue.closed_plan
         engine.elsewhere = flying.__contains__
         engine.ready = lambda call, now: lane.pace(call).earliest(now)
@@ -90,6 +92,7 @@ class VenueRun:
         try:
             await self._drive()
         except asyncio.CancelledError:
+            await self._cut_short()
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -110,12 +113,16 @@ class VenueRun:
             self._announce(actions, now)
             for action in actions:
                 if isinstance(action, SendCancel):
-                    self._flying.add(action.key)
-                    self.trail.left(action.key)
-                elif isinstance(action, SendNative):
+                    self._leaves(action.key)
+                    later = action is not actions[0]
+                    if not self._volley.cancel(action.key, later=later):
+                        self.cancel_by_task(action.key, later=later)
+                    continue
+                if isinstance(action, SendNative):
                     self.trail.native_left(self.engine.reach_of(action.symbol))
-                self._start(self._do(action, later=action is not actions[0]))
-            if self.engine.done(now) and (not self._tasks or self._leave(now)):
+                self._start(self._do(action))
+            idle = not self._tasks and self._volley.idle
+            if self.engine.done(now) and (idle or self._leave(now)):
                 break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
@@ -130,6 +137,35 @@ class VenueRun:
         new += [key for key in coming if key not in self._written]
         if coming and new:
             self._written |= self.lane.announce(new, {"kill": self._kill_id})
+
+    def _leaves(self, key: OrderKey) -> None:
+        self._flying.add(key)
+        self.trail.left(key)
+
+    def one_more(self) -> OrderKey | None:
+        """The next cancel for a connection that is free right now."""
+        now = self._clock.monotonic()
+        key = self.engine.one_more(now)
+        if key is not None:
+            self._leaves(key)
+            if len(self._written) <= AHEAD // 2:
+                self._announce((), now)
+        return key
+
+    def cancel_port(self, key: OrderKey) -> LanePort:
+        """The way out for the cancel of an order."""
+        return self._port(cancels=True, order=key.shown_id, account=key.account)
+
+    def cancel_by_task(self, key: OrderKey, port: LanePort | None = None, *, later: bool = False) -> None:
+        """Send a cancel, or take the answer of one that has flown; `later` as for actions."""
+        self._start(self._single(key, port or self.cancel_port(key), later=later))
+
+    async def _cut_short(self) -> None:
+        """The kill is ended: nothing more leaves, and what has come back is still taken."""
+        for key in self._volley.end():
+            self._flying.discard(key)
+            self.engine.took_cancel(key, NotSent("the kill was ended before it left"), *self._now())
+        await asyncio.sleep(0)
 
     def _forgo(self) -> None:
         """What was announced and is not going to leave is none of the cancels in flight."""
@@ -259,8 +295,8 @@ class VenueRun:
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
 
-    async def _do(self, action: Action, *, later: bool = False) -> None:
-        """Carry out what the engine wants; `later`: other venues begin before it, so that none waits long."""
+    async def _do(self, action: SendNative | ListOrders | ReadOrder | ReadClosed) -> None:
+        """Carry out what the engine wants."""
         if isinstance(action, SendNative):
             port = self._port(cancels=True, symbol=action.symbol)
             try:
@@ -274,21 +310,6 @@ class VenueRun:
             if silent and look_back is not None:
                 self.look_back = None
                 self.beside(look_back(self))
-        elif isinstance(action, SendCancel):
-            port = self._port(cancels=True, order=action.key.shown_id, account=action.key.account)
-            port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
-            try:
-                if later:
-                    await asyncio.sleep(0)
-                port.written = self._written.pop(action.key, None)
-                single = await self._safe(self.venue.cancel(action.key, port))
-            except asyncio.CancelledError:
-                self.engine.took_cancel(action.key, _cut_off(port), *self._now())
-                raise
-            finally:
-                self._flying.discard(action.key)
-            self.engine.took_cancel(action.key, single, *self._now())
-            self.trail.cancel(action.key, single, port.numbers)
         elif isinstance(action, ListOrders):
             await self._list()
         elif isinstance(action, ReadOrder):
@@ -299,6 +320,27 @@ class VenueRun:
             self.trail.read(action.key, read, port.numbers)
         else:
             await self._closed(action)
+
+    async def _single(self, key: OrderKey, port: LanePort, *, later: bool = False) -> None:
+        """One single cancel from its leaving to what came of it, or from its answer on if that is there."""
+        port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
+        flown = port.flown
+        try:
+            if later:
+                await asyncio.sleep(0)
+            port.written = self._written.pop(key, None)
+            outcome = await self._safe(self.venue.cancel(key, port))
+        except asyncio.CancelledError:
+            self.engine.took_cancel(key, _cut_off(port), *self._now())
+            raise
+        finally:
+            self._flying.discard(key)
+        if port.flown is not None and isinstance(outcome, NotSent):
+            # It has left, whatever stood in the way of understanding what came back.
+            outcome = Unanswered(f"its answer could not be read: {outcome.reason}")
+        when = self._now() if flown is None or len(port.numbers) > 1 else (flown.at, flown.wall)
+        self.engine.took_cancel(key, outcome, *when)
+        self.trail.cancel(key, outcome, port.numbers)
 
     async def _safe(self, work: Coroutine[Any, Any, Outcome[Any]]) -> Outcome[Any]:
         """An adapter that raises is an adapter with a fault; the order stays unknown, the kill goes on."""

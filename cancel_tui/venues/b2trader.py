@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -321,25 +322,33 @@ class B2Trader(HttpVenue):
         https://support.xbtfx.com/en/articles/13885769-rest-api-trading-cancel-order and
         https://support.xbtfx.com/en/articles/13885966-rest-api-trading-cancel-stop-order
         """
-        account, stop = key.account, key.family is Family.STOP
+        account = key.account
         if account is None:
             return NotSent("a B2TRADER order is cancelled in its account, and none is known", hopeless=True)
         try:
-            path = f"{self._paths['stop_orders' if stop else 'orders']}/{path_id(key.order_id)}"
+            path_id(key.order_id)
         except ValueError:
             return NotSent("an order id that cannot stand in a path", hopeless=True)
-        extra = (b"application/json; x-api-version=4.0",) if stop else ()
-
-        def build() -> Message:
-            return self._message(b"DELETE", path, account, extra)
 
         def read(answer: Any) -> Order:
             return read_cancelled(answer, self.name, account, key.family)
 
-        outcome = await self.ask(port, CallClass.CANCEL, build, read)
+        outcome = await self.ask(port, CallClass.CANCEL, partial(self._cancel_message, key), read)
         if isinstance(outcome, Answered):
             return same_order(CancelAck(outcome.value), key.order_id)
         return outcome
+
+    def cancel_message(self, key: OrderKey) -> Message | None:
+        """The request of `cancel`; None where the token has to be exchanged first."""
+        return self._cancel_message(key) if self._tokens.fresh else None
+
+    def _cancel_message(self, key: OrderKey) -> Message:
+        if key.account is None:
+            raise ValueError("a B2TRADER order is cancelled in its account")
+        stop = key.family is Family.STOP
+        path = f"{self._paths['stop_orders' if stop else 'orders']}/{path_id(key.order_id)}"
+        extra = (b"application/json; x-api-version=4.0",) if stop else ()
+        return self._message(b"DELETE", path, key.account, extra)
 
     async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
         """Not offered: no documented call reads one order."""

@@ -105,17 +105,24 @@ class Tokens:
             raise ValueError("no access token")
         return b"Bearer " + self.current.reveal().encode("ascii")
 
+    @property
+    def fresh(self) -> bool:
+        """Whether there is a token that calls can use without a thought."""
+        if self._api_token is None:
+            return True
+        return self.current is not None and self._clock.monotonic() < self._renew_from
+
     async def ready(self, port: Port) -> Failure | None:
         """Make sure of a token that still lives a while; what stands in the way otherwise.
 
         While the old token lives, an exchange that fails is no obstacle, and one that somebody else has
         begun is not waited for: a cancel does not stand behind the exchange of a poll.
         """
+        if self.fresh:
+            return None
         now = self._clock.monotonic()
         alive = self.current is not None and now < self._ends
         recently = self._failed_at is not None and now - self._failed_at < PATIENCE_SECONDS
-        if self._api_token is None or (self.current is not None and now < self._renew_from):
-            return None
         running = self._running is not None and not self._running.done()
         if alive and (recently or running):
             return None

@@ -280,6 +280,18 @@ class SignsAhead(Protocol):
 
 
 @runtime_checkable
+class WritesCancels(Protocol):
+    """What a venue offers whose cancels can be built without a wait, so that many leave one upon another."""
+
+    def cancel_message(self, key: OrderKey) -> Message | None:
+        """The request that `cancel` would send first, signed now; None where something has to come before.
+
+        Raises `ValueError` for a request that must not exist.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesPages(Protocol):
     """What a port offers whose owner shows a list before it is whole: a scarce one is whole late."""
 

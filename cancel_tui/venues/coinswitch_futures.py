@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -135,12 +136,13 @@ class CoinSwitchFutures(CoinSwitch):
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
         """Cancel one order: `DELETE /trade/api/v2/futures/order` with exchange and id in a JSON body."""
+        outcome = await self.ask(port, CallClass.CANCEL, partial(self.cancel_message, key), self._one)
+        return acknowledged(outcome, key)
 
-        def build() -> Message:
-            body = {"exchange": EXCHANGE, "order_id": safe_id(key.order_id)}
-            return self.signed("DELETE", "/futures/order", body=body)
-
-        return acknowledged(await self.ask(port, CallClass.CANCEL, build, self._one), key)
+    def cancel_message(self, key: OrderKey) -> Message:
+        """The request of `cancel`."""
+        body = {"exchange": EXCHANGE, "order_id": safe_id(key.order_id)}
+        return self.signed("DELETE", "/futures/order", body=body)
 
     async def cancel_all(self, symbol: str | None, port: Port) -> Outcome[CancelAllAck]:
         """Cancel everything, or one symbol, stops and take-profits too.

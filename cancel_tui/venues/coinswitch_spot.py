@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cancel_tui.clock import Clock
@@ -22,6 +23,7 @@ from cancel_tui.venues.base import (
     ClosedPage,
     ClosedPlan,
     ClosedQuery,
+    Message,
     Part,
     PartList,
     Parts,
@@ -103,13 +105,12 @@ class CoinSwitchSpot(CoinSwitch):
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
         """Cancel one order: `DELETE /trade/api/v2/order` with the id in a JSON body."""
-        outcome = await self.ask(
-            port,
-            CallClass.CANCEL,
-            lambda: self.signed("DELETE", "/order", body={"order_id": safe_id(key.order_id)}),
-            self._one,
-        )
+        outcome = await self.ask(port, CallClass.CANCEL, partial(self.cancel_message, key), self._one)
         return acknowledged(outcome, key)
+
+    def cancel_message(self, key: OrderKey) -> Message:
+        """The request of `cancel`."""
+        return self.signed("DELETE", "/order", body={"order_id": safe_id(key.order_id)})
 
     async def read(self, key: OrderKey, port: Port) -> Outcome[Order]:
         """Read one order: `GET /trade/api/v2/order?order_id=`.

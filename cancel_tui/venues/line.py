@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection that carries at most one exchange at a time.
 
-The border between "not sent" and "unanswered" is one line: `transport.write` in `Line.begin`. Whatever
+The border between "not sent" and "unanswered" is one line: `transport.write` in `Line.ask`. Whatever
 goes wrong before it is `NotSent`; from it on nothing is. A connection that ever received a byte nobody asked
 for, or more than the answer it was owed, is dead: its next answer could be another order's.
 """
@@ -13,6 +13,7 @@ import re
 import select
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -77,7 +78,7 @@ class Line(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._answer: Answer | None = None
-        self._done: asyncio.Future[Reply | Unanswered] | None = None
+        self._then: Callable[[Reply | Unanswered], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._look: Callable[[float], list[tuple[int, int]]] | None = None
         """Asks the socket whether anything can be read."""
@@ -155,9 +156,9 @@ class Line(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._done is not None and not self._done.done():
-            self._done.set_result(result)
-        self._done = None
+        then, self._then = self._then, None
+        if then is not None:
+            then(result)
 
     def kill(self, why: str = "the connection was dropped") -> None:
         """Drop the connection; an exchange in flight becomes unanswered."""
@@ -192,19 +193,42 @@ class Line(asyncio.Protocol):
             return bool(self._look(0))
         return True
 
+    @property
+    def quiet(self) -> bool:
+        """What `silent` would say without a turn of the loop; False where only such a turn would tell."""
+        return self.clean and not self._readable()
+
     def begin(
         self, method: bytes, wire: bytes, deadline: float, mark: Mark
     ) -> asyncio.Future[Reply | Unanswered]:
         """Write one request; the future ends with the answer, or with Unanswered after `deadline` seconds."""
+        done: asyncio.Future[Reply | Unanswered] = asyncio.get_running_loop().create_future()
+        self.ask(method, wire, deadline, mark, partial(_tell, done))
+        return done
+
+    def ask(
+        self,
+        method: bytes,
+        wire: bytes,
+        deadline: float,
+        mark: Mark,
+        then: Callable[[Reply | Unanswered], None],
+    ) -> None:
+        """The same for whoever goes on at once: `then` is called as the answer comes, and may ask again."""
         if self._transport is None or not self.clean:
             raise RuntimeError("a line that is not clean")
-        loop = asyncio.get_running_loop()
         self._answer = Answer(method)
-        done = self._done = loop.create_future()
-        self._timer = loop.call_later(deadline, self.kill, f"no answer within {deadline:g} s")
+        self._then = then
+        self._timer = asyncio.get_running_loop().call_later(
+            deadline, self.kill, f"no answer within {deadline:g} s"
+        )
         try:
             mark.write()
             self._transport.write(wire)  # the border: from here on nothing is "not sent"
         except Exception as error:
             self.kill(f"the request could not be written in full ({type(error).__name__})")
-        return done
+
+
+def _tell(done: asyncio.Future[Reply | Unanswered], result: Reply | Unanswered) -> None:
+    if not done.done():
+        done.set_result(result)

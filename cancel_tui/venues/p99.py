@@ -249,10 +249,14 @@ class P99Venue(HttpVenue):
         outcome = await self.ask(
             port,
             CallClass.CANCEL,
-            lambda: self._signed("DELETE", one_order(key.order_id), ""),
+            partial(self.cancel_message, key),
             lambda value: CancelAck(self._named(key, value)),
         )
         return same_order(outcome.value, key.order_id) if isinstance(outcome, Answered) else outcome
+
+    def cancel_message(self, key: OrderKey) -> Message:
+        """The request of `cancel`."""
+        return self._signed("DELETE", one_order(key.order_id), "")
 
     async def cancel_all(self, symbol: str | None, port: Port) -> Outcome[CancelAllAck]:
         """Cancel everything, or one market: https://docs.ztdx.io/spot/trades-rest/cancel-all-orders.

@@ -238,7 +238,7 @@ class RoxomVenue(HttpVenue):
         outcome = await self._asked(
             port,
             CallClass.CANCEL,
-            lambda: self._message("POST", self._cancel_path(key)),
+            partial(self.cancel_message, key),
             partial(self._taken, key),
         )
         if not isinstance(outcome, Answered):
@@ -247,6 +247,10 @@ class RoxomVenue(HttpVenue):
         told = outcome.value.order
         bare = told is not None and told.venue_status is None
         return Answered(CancelAck()) if isinstance(ack, Answered) and bare else ack
+
+    def cancel_message(self, key: OrderKey) -> Message:
+        """The request of `cancel`."""
+        return self._message("POST", self._cancel_path(key))
 
     def sign_ahead(self, key: OrderKey) -> None:
         """Sign the cancel of an order before it is asked for: the text holds no time, the same one holds."""

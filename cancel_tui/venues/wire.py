@@ -141,8 +141,7 @@ class Wire:
         """
         mark = mark or Mark()
         try:
-            self._host = self._host or self.origin.header
-            wire = encode(message, self._host)
+            wire = self.encoded(message)
         except ValueError as why:
             return NotSent(f"the request must be {why}", hopeless=True)
         try:
@@ -162,6 +161,28 @@ class Wire:
             if line is not None:
                 self._put_back(line)
             self._slots.give()
+
+    def encoded(self, message: Message) -> bytes:
+        """The request's bytes for this origin. Raises ValueError as `encode` does."""
+        self._host = self._host or self.origin.header
+        return encode(message, self._host)
+
+    def lend(self) -> Line | None:
+        """A connection, with its slot, that may be written to right now; None where that takes a wait.
+
+        It belongs to the caller until `give_back`.
+        """
+        if not self._idle or self._slots.free <= 0 or not self._idle[-1].quiet:
+            return None
+        line = self._idle.pop()
+        self._slots.free -= 1
+        self._busy.add(line)
+        return line
+
+    def give_back(self, line: Line) -> None:
+        """Take a lent connection back, whatever became of it."""
+        self._put_back(line)
+        self._slots.give()
 
     async def warm(self, count: int) -> int:
         """Open connections until `count` are idle, without sending anything; how many are idle then.

@@ -53,7 +53,7 @@ async def test_each_cancel_stands_in_the_record_before_it_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
-    begin = LanePort._begin
+    begin = LanePort.begin
 
     def looking(port: LanePort, call: Any) -> None:
         if call.value == "cancel":
@@ -67,7 +67,7 @@ async def test_each_cancel_stands_in_the_record_before_it_leaves(
         put(journal, lines)
 
     monkeypatch.setattr(Journal, "_put", slowly)
-    monkeypatch.setattr(LanePort, "_begin", looking)
+    monkeypatch.setattr(LanePort, "begin", looking)
     async with stage(tmp_path, ORDERS, only="p99", alone=True) as at:
         kill = await rushed(at)
         entries = await told(at, tmp_path)
@@ -89,14 +89,14 @@ async def test_every_venue_gets_its_first_cancel_before_any_gets_its_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    begin = LanePort._begin
+    begin = LanePort.begin
 
     def looking(port: LanePort, call: Any) -> None:
         if call is CallClass.CANCEL:
             seen.append(port.lane.name)
         begin(port, call)
 
-    monkeypatch.setattr(LanePort, "_begin", looking)
+    monkeypatch.setattr(LanePort, "begin", looking)
     monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
     async with stage(tmp_path, 300) as at:
         at.desk.watch()
@@ -153,7 +153,7 @@ async def test_nothing_leaves_before_the_decision_is_written(
 ) -> None:
     synced: list[bool] = []
     seen: list[tuple[bool, bool]] = []
-    begin, real = LanePort._begin, os.fsync
+    begin, real = LanePort.begin, os.fsync
 
     def slowly(handle: int) -> None:
         time.sleep(0.01)
@@ -165,7 +165,7 @@ async def test_nothing_leaves_before_the_decision_is_written(
             seen.append(('"kind":"kill_begin"' in raw(tmp_path), bool(synced)))
         begin(port, call)
 
-    monkeypatch.setattr(LanePort, "_begin", looking)
+    monkeypatch.setattr(LanePort, "begin", looking)
     async with stage(tmp_path, 60, only="p99", alone=True) as at:
         at.desk.watch()
         await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))

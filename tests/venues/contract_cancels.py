@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TypeVar
 
 import pytest
 
 from cancel_tui.orders import OrderId, OrderKey, OrderStatus
-from cancel_tui.venues.base import CallClass
+from cancel_tui.venues.base import CallClass, Reply, WritesCancels
 from cancel_tui.venues.outcome import (
     Answered,
     NotSent,
@@ -18,6 +19,7 @@ from cancel_tui.venues.outcome import (
 )
 from tests.venues.contract_ground import (
     LATER,
+    AheadPort,
     Server,
     Stage,
     answered,
@@ -69,6 +71,34 @@ class CancelContract(ListContract[S]):
             assert self.live(stage.server) == before, "another order was touched"
             assert self.ended(stage.server)[key] == end
             await self.reads_as(stage, key, OrderStatus.CANCELED)
+
+    async def test_a_cancel_that_leaves_ahead_is_the_same_and_its_answer_means_the_same(self) -> None:
+        async with self.stage(orders=12) as stage:
+            one, other = self.place(stage.server), self.place(stage.server)
+            ordinary = answered(await stage.venue.cancel(one, stage.port))
+            assert isinstance(stage.venue, WritesCancels)
+            message = stage.venue.cancel_message(other)
+            assert message is not None
+            before, asked = self.live(stage.server), stage.port.total
+            raw = await stage.port.wire.exchange(message, stage.port.timeout)
+            ahead = answered(await stage.venue.cancel(other, AheadPort(stage.port, raw)))
+            assert stage.port.total == asked, "nothing else was sent"
+            assert (ahead.order and ahead.order.status) == (ordinary.order and ordinary.order.status)
+            stage.clock.advance(LATER)
+            before.pop(one, None)
+            end = replace_status(before.pop(other), OrderStatus.CANCELED)
+            assert self.live(stage.server) == before, "another order was touched"
+            assert self.ended(stage.server)[other] == end
+
+    async def test_a_refusal_of_a_cancel_that_left_ahead_means_the_same(self) -> None:
+        async with self.stage(orders=5) as stage:
+            stranger = self.stranger(stage)
+            ordinary = await stage.venue.cancel(stranger, stage.port)
+            assert isinstance(stage.venue, WritesCancels)
+            message = stage.venue.cancel_message(stranger)
+            assert message is not None
+            raw = await stage.port.wire.exchange(message, stage.port.timeout)
+            assert await stage.venue.cancel(stranger, AheadPort(stage.port, raw)) == ordinary
 
     async def reads_as(self, stage: Stage[S], key: OrderKey, status: OrderStatus) -> None:
         """The venue's own word for an order, or, where it reads none, its absence from the list."""
@@ -163,8 +193,10 @@ class CancelContract(ListContract[S]):
         async with self.stage(orders=5) as stage:
             key = self.place(stage.server)
             before = self.live(stage.server)
+            answered(await stage.venue.check(stage.port))
             for hostile in HOSTILE_IDS:
                 wrong = key._replace(order_id=OrderId(hostile))
+                await self.goes_ahead_no_further(stage, wrong)
                 for outcome in (
                     await stage.venue.cancel(wrong, stage.port),
                     await stage.venue.read(wrong, stage.port),
@@ -174,6 +206,16 @@ class CancelContract(ListContract[S]):
                         assert outcome.hopeless
             stage.clock.advance(LATER)
             assert self.live(stage.server) == before
+
+    async def goes_ahead_no_further(self, stage: Stage[S], wrong: OrderKey) -> None:
+        """A hostile id is refused before a request of it exists, or is one that the venue refuses."""
+        assert isinstance(stage.venue, WritesCancels)
+        with contextlib.suppress(ValueError):
+            message = stage.venue.cancel_message(wrong)
+            assert message is not None
+            raw = await stage.port.wire.exchange(message, stage.port.timeout)
+            assert isinstance(raw, Reply)
+            assert raw.status >= 400
 
     async def test_an_empty_id_is_never_sent(self) -> None:
         async with self.stage() as stage:

@@ -155,6 +155,23 @@ class TornPort:
         await self.port.admit(call)
 
 
+@dataclass
+class AheadPort:
+    """A port to which the answer to the cancel has come already; anything else it sends."""
+
+    port: PlainPort
+    raw: Raw | None
+
+    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
+        """Hand over the answer, once."""
+        raw, self.raw = (self.raw, None) if call is CallClass.CANCEL else (None, self.raw)
+        return await self.port.call(call, build) if raw is None else raw
+
+    async def admit(self, call: CallClass) -> None:
+        """Nothing of a cancel is a snapshot."""
+        await self.port.admit(call)
+
+
 Ask = Callable[[], Awaitable[Outcome[Any]]]
 
 

@@ -212,6 +212,39 @@ async def test_an_idle_connection_that_ended_or_spoke_unasked_is_dropped_at_once
 
 
 @TLS
+@pytest.mark.parametrize("fault", IDLE_FAULTS)
+async def test_a_connection_that_something_befell_is_not_lent(
+    tls: bool, fault: Callable[[Connection], None]
+) -> None:
+    async with served(idle_behaviour(fault), tls=tls) as (server, wire):
+        await answered(wire, "/first")
+        server.act(1)
+        assert wire.lend() is None
+        await answered(wire, "/second")
+    assert server.targets == [b"/first", b"/second"]
+
+
+@TLS
+async def test_a_connection_that_is_lent_takes_its_slot_and_brings_it_back(tls: bool) -> None:
+    async with served(echo, tls=tls) as (server, wire):
+        await answered(wire, "/first")
+        free = wire.free
+        line = wire.lend()
+        assert line is not None
+        assert (wire.free, wire.idle) == (free - 1, 0)
+        assert wire.lend() is None
+        came: list[object] = []
+        line.ask(b"DELETE", wire.encoded(delete("/lent")), 5.0, Mark(), came.append)
+        await until(lambda: came != [])
+        assert isinstance(came[0], Reply)
+        assert came[0].body == b"/lent"
+        wire.give_back(line)
+        assert (wire.free, wire.idle) == (free, 1)
+        await answered(wire, "/second")
+    assert server.accepted == 1
+
+
+@TLS
 async def test_an_idle_connection_is_given_time_to_show_its_end_where_there_is_no_poll(
     tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,163 @@
+"""A kill whose cancels leave one upon another: what is known of each is what came back, and when it did."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cancel_tui.cancels import Ending, Stage
+from cancel_tui.desk import volley
+from cancel_tui.desk.engine import Engine, Verdict
+from cancel_tui.desk.kill import Kill
+from cancel_tui.desk.lane import LanePort
+from cancel_tui.desk.report import scope_json
+from cancel_tui.desk.volley import Volley
+from cancel_tui.orders import OrderKey, Side
+from cancel_tui.practice.mischief import Faults
+from cancel_tui.scope import Scope
+from cancel_tui.venues.base import CallClass
+from cancel_tui.venues.outcome import NotSent, Unanswered
+from cancel_tui.venues.p99 import P99Venue
+from tests.desk.drive import Stage as Scene
+from tests.desk.drive import stage
+
+BUYS = Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]})
+ORDERS = 400
+"""Of which the venue holds a fifth."""
+
+
+async def begun(at: Scene, deadline: float = 300.0) -> tuple[Kill, asyncio.Task[None]]:
+    at.desk.watch()
+    await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+    await at.desk.warm()
+    kill = at.desk.plan_kill(BUYS, deadline=deadline)
+    return kill, at.desk.start(kill, scope_json(BUYS))
+
+
+@pytest.fixture
+def flown(monkeypatch: pytest.MonkeyPatch) -> list[OrderKey]:
+    """Orders whose cancels left without a task, as they leave."""
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
+    seen: list[OrderKey] = []
+    leave = Volley._leave
+
+    def looking(self: Volley, key: OrderKey, line: Any) -> bool:
+        left = leave(self, key, line)
+        if left:
+            seen.append(key)
+        return left
+
+    monkeypatch.setattr(Volley, "_leave", looking)
+    return seen
+
+
+async def test_most_cancels_of_a_large_kill_leave_so_and_all_are_proven_gone(
+    tmp_path: Path, flown: list[OrderKey]
+) -> None:
+    async with stage(tmp_path, ORDERS, only="p99", alone=True) as at:
+        kill, task = await begun(at)
+        await at.finish(task)
+        assert kill.verdict is Verdict.FLAT
+        assert {one.outcome for one in kill.tracks()} == {Ending.CANCELED}
+        assert len(flown) == len(set(flown)) > len(kill.tracks()) / 2
+        assert all(one.attempts == 1 for one in kill.tracks())
+
+
+FAULTS = ("throttle_plain", "effect_then_throttle", "drop", "effect_then_drop", "unauthorized", "refuse")
+
+
+@pytest.mark.parametrize("venue", ["cs-spot", "p99", "broker"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_in_the_midst_of_them_leaves_nothing_behind(
+    tmp_path: Path, flown: list[OrderKey], venue: str, fault: str
+) -> None:
+    async with stage(tmp_path, ORDERS, only=venue, alone=True) as at:
+        server = at.cluster.named(venue)
+        server.faults.add(f"{fault}@cancel*3")
+        kill, task = await begun(at)
+        await at.finish(task)
+        assert isinstance(server.faults, Faults)
+        assert server.faults.hits[fault] >= 1
+        assert len(flown) >= 4
+        assert kill.verdict is Verdict.FLAT, kill.verdict
+        live = {one.key for slot in at.desk.slots.values() for one in slot.book.orders()}
+        assert not live & {one.key for one in kill.tracks()}
+
+
+async def test_a_reply_that_nobody_understood_is_no_cancel_that_never_left(
+    tmp_path: Path, flown: list[OrderKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: list[tuple[OrderKey, object]] = []
+    real, take = P99Venue.cancel, Engine.took_cancel
+
+    async def unready(self: P99Venue, key: OrderKey, port: Any) -> Any:
+        if isinstance(port, LanePort) and port.flown is not None and not took:
+            return NotSent("no token")
+        return await real(self, key, port)
+
+    def looking(self: Engine, key: OrderKey, outcome: Any, now: float, wall: float) -> None:
+        if key in flown:
+            took.append((key, outcome))
+        take(self, key, outcome, now, wall)
+
+    monkeypatch.setattr(P99Venue, "cancel", unready)
+    monkeypatch.setattr(Engine, "took_cancel", looking)
+    async with stage(tmp_path, ORDERS, only="p99", alone=True) as at:
+        kill, task = await begun(at)
+        await at.finish(task)
+        assert isinstance(took[0][1], Unanswered)
+        assert kill.verdict is Verdict.FLAT
+
+
+async def test_a_cancel_counts_as_answered_when_its_answer_came(
+    tmp_path: Path, flown: list[OrderKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: dict[OrderKey, float] = {}
+    took: dict[OrderKey, float] = {}
+    back, take = Volley._back, Engine.took_cancel
+
+    def arriving(self: Volley, flight: Any, raw: Any) -> None:
+        back(self, flight, raw)
+        came[flight.key] = flight.port.flown.at
+
+    def taking(self: Engine, key: OrderKey, outcome: Any, now: float, wall: float) -> None:
+        took.setdefault(key, now)
+        take(self, key, outcome, now, wall)
+
+    monkeypatch.setattr(volley, "GLANCE", 0.05)
+    monkeypatch.setattr(Volley, "_back", arriving)
+    monkeypatch.setattr(Engine, "took_cancel", taking)
+    async with stage(tmp_path, ORDERS, only="p99", alone=True, latency=0.02) as at:
+        _, task = await begun(at)
+        await at.finish(task)
+        assert came
+        assert {key: took[key] for key in came} == came
+
+
+async def test_a_kill_that_is_ended_says_of_each_cancel_whether_it_left(
+    tmp_path: Path, flown: list[OrderKey]
+) -> None:
+    async with stage(tmp_path, ORDERS, only="p99", alone=True, latency=0.5) as at:
+        kill, task = await begun(at)
+        await at.until(lambda: len(flown) >= 8)
+        task.cancel()
+        await asyncio.wait({task})
+        for track in kill.tracks():
+            left = track.key in flown
+            assert track.stage is (Stage.UNKNOWN if left else Stage.WANTED), (track.key, track.stage)
+            assert track.attempts == (1 if left else 0)
+
+
+async def test_after_a_stop_no_more_leave(tmp_path: Path, flown: list[OrderKey]) -> None:
+    async with stage(tmp_path, ORDERS, only="p99", alone=True, latency=0.5) as at:
+        kill, task = await begun(at)
+        await at.until(lambda: len(flown) >= 8)
+        left = len(flown)
+        kill.stop(at.clock.monotonic())
+        await at.finish(task)
+        assert len(flown) == left < len(kill.tracks())
+        asked = sum(run.tally.count(CallClass.CANCEL) for run in kill.runs.values())
+        assert asked == sum(one.attempts for one in kill.tracks())
