@@ -161,3 +161,16 @@ async def test_after_a_stop_no_more_leave(tmp_path: Path, flown: list[OrderKey])
         assert len(flown) == left < len(kill.tracks())
         asked = sum(run.tally.count(CallClass.CANCEL) for run in kill.runs.values())
         assert asked == sum(one.attempts for one in kill.tracks())
+
+
+async def test_a_kill_whose_key_is_refused_waits_for_those_in_flight(
+    tmp_path: Path, flown: list[OrderKey]
+) -> None:
+    extra = "timeout_seconds = 0.5\n"
+    async with stage(tmp_path, ORDERS, only="p99", alone=True, extra=extra) as at:
+        server = at.cluster.named("p99")
+        server.faults |= {"hang@cancel*1", "unauthorized@cancel"}
+        kill, task = await begun(at)
+        await at.finish(task)
+        assert flown
+        assert not [one for one in kill.tracks() if one.stage.flying]

@@ -388,6 +388,20 @@ async def test_a_token_is_renewed_with_less_than_two_minutes_to_live() -> None:
     assert port.exchanges == 2
 
 
+async def test_no_cancel_leaves_ahead_of_a_token_that_has_to_be_exchanged_first() -> None:
+    clock = ManualClock()
+    port = port_with({ACCOUNTS: reply(200, [account_row()])}, clock)
+    broker = venue(clock)
+    assert broker.cancel_message(KEY) is None
+    await broker.parts(port)
+    assert broker.cancel_message(KEY) is not None
+    clock.advance(3600 - 119)
+    assert broker.cancel_message(KEY) is None
+    with pytest.raises(ValueError, match="account"):
+        await broker.parts(port)
+        broker.cancel_message(KEY._replace(account=None))
+
+
 async def test_a_token_that_does_not_tell_its_end_lives_50_minutes() -> None:
     clock = ManualClock()
     answers: Answers = {
