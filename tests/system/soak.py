@@ -14,6 +14,7 @@ import json
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -142,6 +143,7 @@ class Soak:
         self.app = app
         self.series = Series()
         self._before: dict[str, int] = {}
+        self._kinds: Counter[str] = Counter()
 
     def memories(self) -> dict[str, tuple[int, int]]:
         """Everything that is remembered up to a number and that events fill: how much of how much."""
@@ -212,18 +214,25 @@ class Soak:
         assert all(slot.feed.messages > 0 for slot in self.desk.slots.values())
 
     def mark(self) -> None:
-        """From here on growth is told by the line that made it."""
-        self._before = _lines()
+        """From here on growth is told by the line that made it, and by the kind of object."""
+        self._before, self._kinds = _lines(), _kinds()
 
     def grown(self) -> list[str]:
-        """The lines that hold more than at the mark, most first."""
-        found = [(size - self._before.get(line, 0), line) for line, size in _lines().items()]
-        return [f"{size / 1024:+.0f} KiB {line}" for size, line in sorted(found, reverse=True)[:10]]
+        """The lines that hold more than at the mark, and the kinds of which there are more, most first."""
+        lines = [(size - self._before.get(line, 0), line) for line, size in _lines().items()]
+        kinds = (_kinds() - self._kinds).most_common(10)
+        return [f"{size / 1024:+.0f} KiB {line}" for size, line in sorted(lines, reverse=True)[:20]] + [
+            f"{number:+} {kind}" for kind, number in kinds
+        ]
 
 
 def _lines() -> dict[str, int]:
     gc.collect()
     return {str(one.traceback): one.size for one in tracemalloc.take_snapshot().statistics("lineno")}
+
+
+def _kinds() -> Counter[str]:
+    return Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
 
 
 @asynccontextmanager
