@@ -23,6 +23,7 @@ from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.frames import FRAMES, QUIET, Frames
 from cancel_tui.console.keyroom import KeyDoor
 from cancel_tui.console.ledger import Ledger
+from cancel_tui.console.lines import mode_of
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.news import News
 from cancel_tui.console.palette import palette
@@ -99,6 +100,8 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self._lagged_at = -inf
         self._asked_to_leave = -inf
         self._main = MainScreen()
+        # Before it is styled, so that its styles need not be made again.
+        self._main.dress(mode_of(desk))
         self.look_up(desk.settings.console.theme)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -136,6 +139,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             self.desk.spawn(self.open_venue(slot))
         self.desk.spawn(self._look_back())
         self.desk.spawn(later.load())
+        self._main.call_later(self._main.add_filter)
 
     def on_unmount(self) -> None:
         """The log file takes its last lines; nobody waits for them here."""

@@ -17,6 +17,7 @@ KILL = (
 REST = (
     "cancel_tui.venues.careful",
     "email.utils",
+    "cancel_tui.console.filterinput",
     "cancel_tui.console.export",
     "cancel_tui.console.screens.help",
     "cancel_tui.console.screens.columns",

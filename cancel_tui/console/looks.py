@@ -55,6 +55,14 @@ class LooksApp(App[int], inherit_bindings=False):
         self.no_color = self._forced or name == MONO.theme.name
         self.theme = name
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style anew; before there is a screen the theme's colours are all that is new to the styles."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            # Else everything would be read twice before the first picture: for nobody, and for the screen.
+            self.stylesheet.set_variables(self.get_css_variables())
+
     @property
     def worn(self) -> Look:
         """What the styles of single lines look like now."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from rich.text import Span, Text
 from textual import events
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from cancel_tui.console.looks import LooksApp
 from cancel_tui.console.theme import HOUSE, Look
-from cancel_tui.text import literal
 
 _TWINS = str.maketrans("●○◌⊘▲▼✖✔✓▸█░▒▌…–·×“”", '*oo/^vxv+>#.:_~-.x""')
 
@@ -40,14 +39,6 @@ def in_look(text: Text, look: Look) -> Text:
         for start, end, style in text.spans
     ]
     return shown
-
-
-class FilterInput(Input):
-    """A field for a filter; what is pasted into it cannot steer the terminal either."""
-
-    def validate_value(self, value: str) -> str:
-        """The text, made literal."""
-        return literal(value)
 
 
 class Line(Static):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.text import Text
+from textual.events import ScreenResume
 
 from cancel_tui.console.app import LIVELY
 from cancel_tui.console.frames import FRAMES, QUIET
@@ -84,7 +85,7 @@ async def test_whatever_happens_brings_a_frame_at_once(tmp_path: Path) -> None:
         assert brought(here.desk.changed)
         assert brought(lambda: here.app.say("a line"))
         assert brought(lambda: here.app.tell("a notice"))
-        assert brought(lambda: DeskScreen.on_screen_resume(here.app._main)), (
+        assert brought(lambda: DeskScreen.on_screen_resume(here.app._main, ScreenResume())), (
             "another screen has another rhythm"
         )
         frames.wake()

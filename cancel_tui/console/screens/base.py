@@ -167,7 +167,7 @@ class DeskScreen(Screen[None]):
             return
         await super().on_event(event)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Another screen in front may need frames at another rate."""
         self.console_app.wake()
 

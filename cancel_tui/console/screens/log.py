@@ -12,8 +12,8 @@ from textual.widgets import Input
 
 from cancel_tui.console import lines
 from cancel_tui.console.commands import Where
+from cancel_tui.console.filterinput import FilterInput
 from cancel_tui.console.screens.base import DeskScreen
-from cancel_tui.console.widgets import FilterInput
 
 _MOVES = {"up": (-1, 0), "down": (1, 0), "pageup": (0, -1), "pagedown": (0, 1)}
 _WHEEL = 3

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Input
 
 from cancel_tui.console import lines
 from cancel_tui.console.columns import Column
@@ -19,9 +18,11 @@ from cancel_tui.console.rows import RowSource
 from cancel_tui.console.screens.base import FLOOR, DeskScreen
 from cancel_tui.console.totals import Sum, sum_of
 from cancel_tui.console.why import why
-from cancel_tui.console.widgets import FilterInput
 
 if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from cancel_tui.console.filterinput import FilterInput
     from cancel_tui.orders import OrderKey
 
 NO_VENUE = "no venue is configured: V says how to add one"
@@ -33,18 +34,15 @@ class MainScreen(DeskScreen):
     """The grid over all venues."""
 
     WHERE: ClassVar[Where] = Where.GRID
+    _fresh = True
+    """Whether it has not been in front yet."""
+    _field: FilterInput | None = None
+    """Where the filter is typed, once it is mounted."""
 
     def compose(self) -> ComposeResult:
         """Lay the lines out, top to bottom."""
-        self.dress(lines.mode_of(self.console_app.desk))
         yield from self.lines_of("cramped", "header", "chips", "banner")
         yield OrderGrid(ascii_only=self.console_app.ascii_only, id="grid")
-        with Horizontal(id="filterbar", classes="hidden"):
-            yield from self.lines_of("filterlabel")
-            yield FilterInput(
-                placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True
-            )
-            yield from self.lines_of("filtercount")
         yield from self.lines_of("marks", "detail", "log", "footer")
 
     def on_mount(self) -> None:
@@ -58,6 +56,23 @@ class MainScreen(DeskScreen):
         self.grid.set_placeholder("asking the venues …")
         self.grid.focus()
         self.tick()
+
+    def add_filter(self) -> FilterInput | None:
+        """Mount the filter, unless it is there already, and give its field; the first picture shows none.
+
+        None while the screen is going away.
+        """
+        if self._field is None and self.whole:
+            from cancel_tui.console.filterinput import FilterInput
+
+            self._field = FilterInput(
+                placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True
+            )
+            bar = Horizontal(id="filterbar", classes="hidden")
+            self.mount(bar, after=self.grid)
+            # Not as parts that the bar composes: whoever opens it types into it before that.
+            bar.mount(*self.lines_of("filterlabel"), self._field, *self.lines_of("filtercount"))
+        return self._field
 
     @property
     def grid(self) -> OrderGrid:
@@ -115,7 +130,7 @@ class MainScreen(DeskScreen):
     def _hints(self) -> list[tuple[str, str]]:
         """The keys that count now."""
         hints = self.console_app.keymap.hints
-        if self.query_one("#filter", Input).has_focus:
+        if self._field is not None and self._field.has_focus:
             return [("Enter", "Keep the filter"), ("Esc", "End it"), hints(Where.EVERYWHERE)[0]]
         return hints(Where.GRID)
 
@@ -129,11 +144,12 @@ class MainScreen(DeskScreen):
         return text.append(f"\nneeds {FLOOR[0]}x{FLOOR[1]}")
 
     def _filterbar(self) -> None:
-        model = self.grid.model
-        bar, field = self.query_one("#filterbar"), self.query_one("#filter", Input)
+        model, field = self.grid.model, self._field
+        if field is None:
+            return
         # Not whether the field knows of its focus yet: a bar that is hidden would lose it again.
         wanted = self.focused is field or bool(field.value)
-        bar.set_class(not wanted, "hidden")
+        self.query_one("#filterbar").set_class(not wanted, "hidden")
         if wanted:
             self.show("filterlabel", Text("filter ", "bold"))
             told = Text(f" {len(model)} of {model.total} shown", no_wrap=True)
@@ -142,7 +158,7 @@ class MainScreen(DeskScreen):
             self.show("filtercount", told)
 
     def _detail(self) -> None:
-        if self.grid.model.troubles and self.query_one("#filter", Input).has_focus:
+        if self.grid.model.troubles and self._field is not None and self._field.has_focus:
             said = Text(f"! {self.grid.model.troubles[-1]}; this word hides nothing", lines.DOUBT)
             self.show("detail", said)
             return
@@ -183,9 +199,7 @@ class MainScreen(DeskScreen):
         elif command_id == "cancel_marked":
             self._cancel_several()
         elif command_id == "filter":
-            self.query_one("#filterbar").remove_class("hidden")
-            # At once, and not behind the keys of the same burst: they are text already.
-            self.set_focus(self.query_one("#filter", Input))
+            self._open_filter()
         elif command_id == "sort":
             grid.cycle_sort()
         elif command_id == "reverse":
@@ -215,6 +229,13 @@ class MainScreen(DeskScreen):
         else:
             return False
         return True
+
+    def _open_filter(self) -> None:
+        field = self.add_filter()
+        if field is not None:
+            self.query_one("#filterbar").remove_class("hidden")
+            # At once, and not behind the keys of the same burst: they are text already.
+            self.set_focus(field)
 
     def _cancel(self) -> None:
         painted = self.grid.painted_key
@@ -271,8 +292,8 @@ class MainScreen(DeskScreen):
 
         Also those that were on their way to the grid when the filter was opened, in the same burst.
         """
-        field = self.query_one("#filter", Input)
-        if self.focused is not field:
+        field = self._field
+        if field is None or self.focused is not field:
             super().on_key(event)
             return
         # Else the toolkit would hand the key to the handler of the class below as well.
@@ -287,8 +308,11 @@ class MainScreen(DeskScreen):
             self.grid.focus()
             self.call_later(self.tick)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Catch up with what happened while another screen was in front."""
+        if self._fresh:
+            # Its parts were styled as they were mounted; to do it again would only delay the first picture.
+            self._fresh, event.refresh_styles = False, False
         if self.is_mounted:
             self.call_later(self.tick)
 
