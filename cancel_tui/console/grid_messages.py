@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -14,12 +13,13 @@ if TYPE_CHECKING:
     from cancel_tui.console.grid_cursor import CursorView
 
 
-@dataclass(eq=False, match_args=False)
 class CursorMoved(Message, namespace="order_grid"):
     """Another order, or none, is under the cursor."""
 
-    grid: CursorView
-    key: OrderKey | None
+    def __init__(self, grid: CursorView, key: OrderKey | None) -> None:
+        super().__init__()
+        self.grid = grid
+        self.key = key
 
     @property
     def control(self) -> CursorView:
@@ -31,12 +31,13 @@ class CursorMoved(Message, namespace="order_grid"):
         return isinstance(message, CursorMoved)
 
 
-@dataclass(eq=False, match_args=False)
 class MarksChanged(Message, namespace="order_grid"):
     """The set of marked orders is another."""
 
-    grid: OrderGrid
-    marked: frozenset[OrderKey]
+    def __init__(self, grid: OrderGrid, marked: frozenset[OrderKey]) -> None:
+        super().__init__()
+        self.grid = grid
+        self.marked = marked
 
     @property
     def control(self) -> OrderGrid:

@@ -6,6 +6,8 @@ import asyncio
 from importlib import import_module
 
 KILL = (
+    "hashlib",
+    "cancel_tui.desk.unfinished",
     "cancel_tui.desk.kill",
     "cancel_tui.desk.lookback",
     "cancel_tui.desk.resume",

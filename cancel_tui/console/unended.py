@@ -6,12 +6,10 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cancel_tui.desk.decision import UnreadableError
-from cancel_tui.desk.unfinished import Unfinished, find, proves
-
 if TYPE_CHECKING:
     from cancel_tui.desk.desk import Desk
     from cancel_tui.desk.kill import Kill
+    from cancel_tui.desk.unfinished import Unfinished
 
 
 def _serves(case: Unfinished, kill: Kill) -> bool:
@@ -20,6 +18,8 @@ def _serves(case: Unfinished, kill: Kill) -> bool:
         return False
     if kill.finished_wall is None or case.began_over:
         return True
+    from cancel_tui.desk.unfinished import proves
+
     return proves(kill.verdict, (one.verdict for one in kill.results()), resumes=True)
 
 
@@ -32,6 +32,8 @@ class Unended:
 
     async def look(self) -> list[Unfinished]:
         """Read the journal beside the event loop; the cases, oldest first."""
+        from cancel_tui.desk.unfinished import find
+
         path = self._desk.journal.path
         if path is not None:
             wall = self._desk.clock.wall()
@@ -47,6 +49,8 @@ class Unended:
         left = self.left()
         if not left:
             return "no kill of an earlier start is without an end"
+        from cancel_tui.desk.decision import UnreadableError
+
         try:
             left[-1].scope(), left[-1].places()
         except UnreadableError as why:

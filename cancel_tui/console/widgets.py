@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Span, Text
 from textual import events
 from textual.message import Message
@@ -52,12 +50,13 @@ class Line(Static):
         self._said: Text | None = None
         self._look = HOUSE
 
-    @dataclass
     class HintClicked(Message):
         """The left button was pressed and released on a key of a footer."""
 
-        key: str
-        """As it is shown."""
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+            """As it is shown."""
 
     def on_click(self, event: events.Click) -> None:
         """Only the left button, and only on a key that is offered."""

@@ -15,7 +15,6 @@ that names them: that reads like removed records, because it is not to be told a
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import heapq
 import json
 import os
@@ -26,6 +25,7 @@ from typing import Any
 import msgspec
 
 from cancel_tui.desk.process import alive
+from cancel_tui.digest import digest_of
 from cancel_tui.private import open_regular
 
 GENESIS = "0" * 64
@@ -235,7 +235,7 @@ def _checked(line: bytes, index: int, previous: str) -> tuple[Record | None, str
         return None, "no readable record"
     tail = f',"hash":"{digest}"}}'
     text = whole.removesuffix(tail) + "}"
-    if not whole.endswith(tail) or hashlib.sha256(text.encode()).hexdigest() != digest:
+    if not whole.endswith(tail) or digest_of(text) != digest:
         return None, "the record was altered"
     if record.get("prev") != previous or record.get("seq") != index:
         return None, "a record before this one was removed, added or moved"

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import hashlib
 import itertools
 import json
 import os
@@ -27,7 +26,6 @@ import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -36,6 +34,7 @@ from cancel_tui import __version__
 from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
 from cancel_tui.desk.process import hold, identity, whoami
+from cancel_tui.digest import digest_of
 from cancel_tui.orders import iso
 from cancel_tui.private import exposed_folder, make_folder, open_private
 from cancel_tui.redaction import betrays, redacted
@@ -149,7 +148,7 @@ class Journal:
         self.path: Path | None = None
         if folder is not None:
             stamp = (iso(clock.wall()) or "").replace(":", "").replace("-", "").replace(".", "")
-            self.path = folder / f"{stamp}-{os.getpid()}-{token_hex(3)}.jsonl"
+            self.path = folder / f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}.jsonl"
 
     @property
     def trouble(self) -> str | None:
@@ -416,7 +415,7 @@ class Journal:
         facts = {name: value for name, value in record.items() if name not in ("seq", "prev")}
         # A secret may look like a hash of the chain; it is not looked for there.
         text = f'{{"seq":{self._sequence},"prev":"{self._previous}",{_text(facts)[1:]}'
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = digest_of(text)
         self._previous = digest
         self._sequence += 1
         return f'{text[:-1]},"hash":"{digest}"}}\n'.encode()

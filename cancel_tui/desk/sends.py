@@ -8,13 +8,12 @@ somebody else counts for nothing: it could use up a budget that a cancel needs.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
 
+from cancel_tui.digest import digest_of
 from cancel_tui.private import make_folder, open_private, open_regular, ours
 from cancel_tui.venues.base import CallClass
 
@@ -23,7 +22,7 @@ _LONGEST = 86_400.0
 
 def key_name(kind: str, base_url: str, credentials: str) -> str:
     """The name under which sends with one key at one venue are remembered; holds nothing readable."""
-    return hashlib.sha256(f"{kind}|{base_url}|{credentials}".encode()).hexdigest()[:16]
+    return digest_of(f"{kind}|{base_url}|{credentials}")[:16]
 
 
 class SendMemory:
@@ -32,7 +31,7 @@ class SendMemory:
     def __init__(self, folder: Path | None, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._own = folder / f"{name}.{os.getpid()}-{token_hex(3)}" if folder else None
+        self._own = folder / f"{name}.{os.getpid()}-{os.urandom(3).hex()}" if folder else None
         self._handle: int | None = None
         self._read: dict[Path, int] = {}
 

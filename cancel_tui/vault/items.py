@@ -10,13 +10,13 @@ appears under the same service.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 import msgspec
 
+from cancel_tui.digest import digest_of
 from cancel_tui.vault.backends import Store
 from cancel_tui.vault.errors import (
     MissingEntry,
@@ -43,9 +43,7 @@ class _Manifest(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(value: str) -> _Manifest:
-        return _Manifest(
-            -(-len(value) // PART_LENGTH), len(value), hashlib.sha256(value.encode("ascii")).hexdigest()
-        )
+        return _Manifest(-(-len(value) // PART_LENGTH), len(value), digest_of(value))
 
     def text(self) -> str:
         return json.dumps({"v": _VERSION, "parts": self.parts, "length": self.length, "sha256": self.sha256})
