@@ -7,6 +7,7 @@ from importlib import import_module
 
 KILL = (
     "hashlib",
+    "cancel_tui.desk.lane",
     "cancel_tui.desk.unfinished",
     "cancel_tui.desk.kill",
     "cancel_tui.desk.lookback",

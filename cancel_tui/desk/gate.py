@@ -25,6 +25,19 @@ class Urgency(IntEnum):
     """Old windows of a list, which nobody waits for."""
 
 
+class Tally(msgspec.Struct):
+    """What was asked of a venue on behalf of one purpose."""
+
+    requests: dict[CallClass, int] = msgspec.field(default_factory=dict)
+    """Requests that left, or may have left."""
+    throttled: int = 0
+    """Answers that said: too many."""
+
+    def count(self, call: CallClass) -> int:
+        """How many requests of one class."""
+        return self.requests.get(call, 0)
+
+
 def forever() -> float:
     """The deadline of what has none."""
     return inf

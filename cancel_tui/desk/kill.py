@@ -19,8 +19,8 @@ from cancel_tui import __version__
 from cancel_tui.clock import Clock
 from cancel_tui.desk.aftermath import Contradiction
 from cancel_tui.desk.engine import Engine, Verdict, worst
+from cancel_tui.desk.gate import Tally
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Tally
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.track import Track

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from cancel_tui.clock import Clock
-from cancel_tui.desk.gate import Gate, TooLateError, Urgency, Wait, forever
+from cancel_tui.desk.gate import Gate, Tally, TooLateError, Urgency, Wait, forever
 from cancel_tui.desk.journal import Journal
 from cancel_tui.desk.pacing import Pace, Ticket
 from cancel_tui.desk.sends import SendMemory
@@ -28,19 +28,6 @@ _READ_SLOTS = 6
 _WARM = 4
 """Connections for cancels that are opened ahead in any case."""
 _CANCELS = (CallClass.CANCEL, CallClass.CANCEL_ALL)
-
-
-class Tally(msgspec.Struct):
-    """What was asked of a venue on behalf of one purpose."""
-
-    requests: dict[CallClass, int] = msgspec.field(default_factory=dict)
-    """Requests that left, or may have left."""
-    throttled: int = 0
-    """Answers that said: too many."""
-
-    def count(self, call: CallClass) -> int:
-        """How many requests of one class."""
-        return self.requests.get(call, 0)
 
 
 class Written(msgspec.Struct, frozen=True):

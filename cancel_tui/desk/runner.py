@@ -14,9 +14,9 @@ from typing import Any
 from cancel_tui.clock import Clock
 from cancel_tui.desk.actions import Action, ListOrders, ReadClosed, ReadOrder, SendCancel, SendNative
 from cancel_tui.desk.engine import Engine
-from cancel_tui.desk.gate import Urgency, forever
+from cancel_tui.desk.gate import Tally, Urgency, forever
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, LanePort, Tally, Written
+from cancel_tui.desk.lane import Lane, LanePort, Written
 from cancel_tui.desk.looking import Look
 from cancel_tui.desk.trail import Trail
 from cancel_tui.desk.volley import Volley

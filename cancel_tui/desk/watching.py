@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancel_tui.desk.feeds import FeedState, Keeper
-from cancel_tui.desk.gate import Urgency
+from cancel_tui.desk.gate import Tally, Urgency
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, Tally
 from cancel_tui.desk.rhythm import Scene, reserve, rhythm, scan_gap, scarce
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import NOT_ASKED, READING, UNOPENED, LockedError, Slot, VenueState, state_of
@@ -106,6 +105,8 @@ class Watching(ABC):
         """Give a slot its adapter, and a lane where it has none: a lane outlives every adapter."""
         slot.venue = venue
         if slot.lane is None:
+            from cancel_tui.desk.lane import Lane
+
             folder = self._data_dir / "sends" if self._data_dir else None
             shared = slot.settings.credentials
             memory = SendMemory(folder, key_name(slot.settings.kind, slot.settings.base_url, shared))

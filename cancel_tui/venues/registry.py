@@ -10,7 +10,6 @@ from typing import cast
 from cancel_tui.clock import Clock
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import VenueSettings
-from cancel_tui.venues.adapter import LONGEST_ID, path_id
 from cancel_tui.venues.base import MakeVenue, Venue
 
 _MODULES: Mapping[str, str] = {
@@ -62,6 +61,8 @@ RIGHTS: Mapping[str, tuple[bool, str]] = {
 
 def check_order_id(kind: str, order_id: str) -> None:
     """Raise ValueError, with why, for an id that somebody typed and that no order of a kind can have."""
+    from cancel_tui.venues.adapter import LONGEST_ID, path_id
+
     if len(order_id) > LONGEST_ID:
         raise ValueError(f"longer than {LONGEST_ID} characters")
     if _NEVER.search(order_id) or not order_id.isprintable():

@@ -13,9 +13,9 @@ import pytest
 
 from cancel_tui.clock import Clock, ManualClock, SystemClock
 from cancel_tui.desk.chain import CLOSED, OPENED, read_journal
-from cancel_tui.desk.gate import Urgency
+from cancel_tui.desk.gate import Tally, Urgency
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, Tally
+from cancel_tui.desk.lane import Lane
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.practice.http import Answer, Hang, HttpServer, Request, Response
 from cancel_tui.settings import Budget
