@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from cancel_tui import garbage, signals
 from cancel_tui.cli import render
-from cancel_tui.cli.session import KeyringCredentials, make_desk, needs_terminal
+from cancel_tui.cli.session import KeyringCredentials, LateVault, make_desk, needs_terminal
 from cancel_tui.cli.streams import on_terminal
-from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.staying import IDLE
 from cancel_tui.desk.desk import Desk
 from cancel_tui.paths import config_path
 from cancel_tui.settings import Settings, SettingsError, load_settings
-from cancel_tui.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _console(options: argparse.Namespace, settings: Settings) -> int:
     keys = KeyringCredentials(settings)
-    vault = Vault(limit_seconds=PATIENCE, accept=settings.weak_keyrings)
+    vault = LateVault(settings.weak_keyrings, PATIENCE)
     desk = make_desk(options, settings, credentials=keys)
     made: list[CancelApp] = []
 

@@ -108,7 +108,7 @@ async def _venue(desk: Desk, slot: Slot, folder: Path) -> list[Finding]:
 async def _keyring(settings: Settings, credentials: KeyringCredentials) -> Finding:
     needed = any(not venue.practice for venue in settings.enabled)
     try:
-        info = await credentials.vault.backend()
+        info = await credentials.vault().backend()
     except VaultError as why:
         remedy = "do what it says, then `cancel-tui keys list`"
         return Finding("keyring", None, False if needed else None, str(why), remedy)

@@ -22,6 +22,8 @@ from cancel_tui.settings import Settings, SettingsError, VenueSettings, load_set
 if TYPE_CHECKING:
     import argparse
 
+    from cancel_tui.vault import BackendInfo, Vault
+
 
 class UsageError(Exception):
     """A command that cannot be carried out as given; exit status 2, nothing was sent."""
@@ -56,13 +58,38 @@ async def practice_credentials(settings: VenueSettings) -> Mapping[str, Secret]:
     return {name: Secret(value) for name, value in found.items()}
 
 
+class LateVault:
+    """The keyring, loaded when it is first asked: the console's first picture asks it nothing."""
+
+    def __init__(self, accept: Iterable[str], limit_seconds: float = 5.0) -> None:
+        self._accept = accept
+        self._limit = limit_seconds
+        self._made: Vault | None = None
+
+    def __call__(self) -> Vault:
+        """The keyring itself."""
+        if self._made is None:
+            from cancel_tui.vault import Vault
+
+            self._made = Vault(limit_seconds=self._limit, accept=self._accept)
+        return self._made
+
+    @property
+    def seen(self) -> BackendInfo | None:
+        """The backend, as far as it is known without asking."""
+        return self._made.seen if self._made is not None else None
+
+    def close(self) -> None:
+        """Let its threads end, where there are any."""
+        if self._made is not None:
+            self._made.close()
+
+
 class KeyringCredentials:
     """Credentials from the OS keyring, from the practice server for practice venues."""
 
     def __init__(self, settings: Settings) -> None:
-        from cancel_tui.vault import Vault
-
-        self.vault = Vault(accept=settings.weak_keyrings)
+        self.vault = LateVault(settings.weak_keyrings)
         self._found: dict[str, Mapping[str, Secret]] = {}
         """Read once: a kill that follows a preview must not wait for the keyring again."""
 
@@ -74,14 +101,14 @@ class KeyringCredentials:
 
         try:
             if settings.credentials not in self._found:
-                self._found[settings.credentials] = await self.vault.get(settings.credentials)
+                self._found[settings.credentials] = await self.vault().get(settings.credentials)
             return self._found[settings.credentials]
         except VaultError as why:
             raise LockedError(str(why)) from why
 
     def begin(self, venues: Iterable[VenueSettings]) -> None:
         """Begin to read what these venues need, so that it is there when a kill wants it."""
-        self.vault.begin(dict.fromkeys(one.credentials for one in venues if not one.practice))
+        self.vault().begin(dict.fromkeys(one.credentials for one in venues if not one.practice))
 
     def hold(self, entry: str, fields: Mapping[str, Secret]) -> None:
         """Give these for an entry from now on: they were just stored, or read by somebody else."""

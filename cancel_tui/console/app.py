@@ -21,7 +21,7 @@ from cancel_tui.console.alarming import Alarming
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.frames import FRAMES, QUIET, Frames
-from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import mode_of
 from cancel_tui.console.looks import LooksApp

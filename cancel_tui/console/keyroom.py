@@ -6,12 +6,13 @@ It belongs to the console, not to a screen: an act that was begun goes on when i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.credentials import CredentialError, validate
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.slot import Slot, VenueState
@@ -22,46 +23,6 @@ from cancel_tui.text import literal
 from cancel_tui.vault import BackendInfo, MissingEntry, NoBackend, VaultDenied, VaultError, VaultLocked
 from cancel_tui.venues.outcome import Answered, describe
 from cancel_tui.venues.registry import FIELDS
-
-
-class Keyring(Protocol):
-    """The part of the vault that is used; every call ends within a limit and raises `VaultError` only."""
-
-    async def backend(self) -> BackendInfo:
-        """The backend in use."""
-        ...
-
-    async def known(self, names: Sequence[str]) -> dict[str, bool]:
-        """Which names have an entry."""
-        ...
-
-    async def get(self, name: str) -> dict[str, Secret]:
-        """All fields of an entry."""
-        ...
-
-    async def put(self, name: str, fields: Mapping[str, Secret]) -> None:
-        """Store an entry and read it back."""
-        ...
-
-    async def delete(self, name: str) -> None:
-        """Remove an entry."""
-        ...
-
-    def retry(self) -> None:
-        """Ask anew after a lock or a denial."""
-        ...
-
-
-class KeyDoor(msgspec.Struct, frozen=True):
-    """The keyring, and the way from it to the desk."""
-
-    vault: Keyring
-    hold: Callable[[str, Mapping[str, Secret]], None]
-    """Work with these fields of an entry from the next opening on."""
-    drop: Callable[[str], None]
-    """Forget the fields of an entry."""
-    seen: Callable[[], BackendInfo | None] = lambda: None
-    """The backend that credentials came from, as far as it is known without asking."""
 
 
 class KeyState(StrEnum):
@@ -155,12 +116,6 @@ class KeyRoom:
         """Whether an answer of the keyring is waited for."""
         return bool(self._doing)
 
-    @property
-    def mark(self) -> str:
-        """What every screen says of a keyring that protects nothing; empty for one that does."""
-        info = self.backend or (self._door.seen() if self._door is not None else None)
-        return (info.mark if info is not None else None) or ""
-
     def why_not(self, entry: Entry) -> str:
         """Why an entry cannot be set or deleted now; empty where it can."""
         if entry.practice:
@@ -185,7 +140,7 @@ class KeyRoom:
     def unlock(self) -> None:
         """Ask a keyring again that was locked or denied, and bring up the venues that waited for it."""
         if self._door is not None and "" not in self._doing:
-            self._door.vault.retry()
+            self._door.vault().retry()
             self._begin("", "asking the keyring", self._unlock(self._door))
 
     def check_form(self, entry: Entry, typed: Mapping[str, str]) -> asyncio.Task[dict[str, Secret] | str]:
@@ -235,9 +190,9 @@ class KeyRoom:
         self._states = dict.fromkeys((one.name for one in self.entries if not one.practice), state)
 
     async def _refresh(self, door: KeyDoor) -> None:
-        self.backend = await door.vault.backend()
+        self.backend = await door.vault().backend()
         names = [one.name for one in self.entries if not one.practice]
-        found = await door.vault.known(names) if names else {}
+        found = await door.vault().known(names) if names else {}
         self.trouble = ""
         self._states = {name: KeyState.STORED if there else KeyState.MISSING for name, there in found.items()}
 
@@ -250,16 +205,16 @@ class KeyRoom:
         ]
         for entry in waiting:
             try:
-                door.hold(entry.name, await door.vault.get(entry.name))
+                door.hold(entry.name, await door.vault().get(entry.name))
             except MissingEntry as why:
                 self.told[entry.name] = [str(why)]
                 continue
             await self._bring_up(entry, [])
 
     async def _store(self, door: KeyDoor, entry: Entry, fields: Mapping[str, Secret]) -> None:
-        await door.vault.put(entry.name, fields)
+        await door.vault().put(entry.name, fields)
         door.hold(entry.name, fields)
-        self.backend = await door.vault.backend()
+        self.backend = await door.vault().backend()
         self._states[entry.name] = KeyState.STORED
         self.desk.journal.note("credentials_stored", entry=entry.name, fields=list(fields))
         await self._bring_up(entry, [f"stored and read back: {', '.join(fields)}"])
@@ -285,7 +240,7 @@ class KeyRoom:
         await asyncio.gather(*(one(slot) for slot in self._slots(entry)))
 
     async def _delete(self, door: KeyDoor, entry: Entry) -> None:
-        await door.vault.delete(entry.name)
+        await door.vault().delete(entry.name)
         door.drop(entry.name)
         self._states[entry.name] = KeyState.MISSING
         self.desk.journal.note("credentials_deleted", entry=entry.name)

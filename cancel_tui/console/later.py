@@ -8,6 +8,7 @@ from importlib import import_module
 KILL = (
     "hashlib",
     "cancel_tui.desk.lane",
+    "cancel_tui.vault",
     "cancel_tui.desk.unfinished",
     "cancel_tui.desk.kill",
     "cancel_tui.desk.lookback",
@@ -21,6 +22,7 @@ REST = (
     "cancel_tui.venues.careful",
     "email.utils",
     "cancel_tui.console.filterinput",
+    "cancel_tui.console.keyroom",
     "cancel_tui.console.export",
     "cancel_tui.console.screens.help",
     "cancel_tui.console.screens.columns",

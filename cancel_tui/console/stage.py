@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from cancel_tui.clock import SystemClock
 from cancel_tui.console.app import CancelApp
-from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.theme import NAME
 from cancel_tui.desk.desk import Desk
 from cancel_tui.desk.gate import Urgency
@@ -138,7 +138,8 @@ def door_of(scene: Scene) -> KeyDoor | None:
     """The way to the keyring of a scene, where it has one."""
     if not scene.stored:
         return None
-    return KeyDoor(PictureKeyring(scene.stored), lambda name, fields: None, lambda name: None)
+    keyring = PictureKeyring(scene.stored)
+    return KeyDoor(lambda: keyring, lambda name, fields: None, lambda name: None)
 
 
 def _own_entries(text: str) -> str:

@@ -16,7 +16,7 @@ from cancel_tui.clock import SystemClock
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.guard import SAME_READ
-from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.board import BoardScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen

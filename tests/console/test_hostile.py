@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from textual import events
 
 from cancel_tui.cancels import Stage
-from cancel_tui.console.keyroom import Entry, KeyDoor, KeyState
+from cancel_tui.console.keydoor import KeyDoor
+from cancel_tui.console.keyroom import Entry, KeyState
 from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.confirm import ConfirmScreen
 from cancel_tui.console.screens.keyform import KeyFormScreen
@@ -195,7 +196,7 @@ class HostileKeyring:
 
 async def test_it_stays_text_among_the_credentials_and_in_their_form(tmp_path: Path) -> None:
     keyring = HostileKeyring()
-    door = KeyDoor(keyring, lambda name, fields: None, lambda name: None)
+    door = KeyDoor(lambda: keyring, lambda name, fields: None, lambda name: None)
     async with ground(tmp_path, door=door) as here:
         room, settings = here.app.keyroom, here.desk.settings.venues[0]
         await here.press("K")

@@ -17,7 +17,7 @@ from textual.widgets import Input
 
 from cancel_tui.cli.session import KeyringCredentials
 from cancel_tui.console.hidden import LONGEST, Hidden
-from cancel_tui.console.keyroom import KeyDoor
+from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.screens.arm import ArmScreen
 from cancel_tui.console.screens.ask import AskScreen
 from cancel_tui.console.screens.confirm import SETTLE
@@ -72,7 +72,7 @@ async def room(folder: Path, vault: Vault, **options: Any) -> AsyncIterator[Grou
     async def keys(settings: VenueSettings) -> Mapping[str, Secret]:
         return await source(settings)
 
-    door = KeyDoor(vault, source.hold, source.drop, lambda: source.vault.seen)
+    door = KeyDoor(lambda: vault, source.hold, source.drop, lambda: source.vault.seen)
     try:
         async with ground(
             folder, credentials=keys, door=door, configure=own_entries, listed=False, **options
@@ -330,7 +330,7 @@ async def test_a_keyring_that_hangs_stops_nothing(tmp_path: Path, use: Use) -> N
 async def test_a_kill_does_not_wait_for_a_prompt_that_one_venue_waits_for(tmp_path: Path, use: Use) -> None:
     doubles.Asking.about.add("cancel-tui:p99")
     source = KeyringCredentials(Settings(path=None))
-    source.vault = use(doubles.Asking, limit=60)
+    source.vault._made = use(doubles.Asking, limit=60)
 
     def own_entry_of_p99(text: str) -> str:
         head, name, rest = text.partition("[venues.p99]")

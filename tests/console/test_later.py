@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,35 @@ asyncio.run(later.load())
 told += [missing(later.REST), missing(["h11"])]
 print(json.dumps(told))
 """
+AT_FIRST = """
+import asyncio, json, os, sys
+from pathlib import Path
+from types import SimpleNamespace
+from cancel_tui.cli import console
+from cancel_tui.console import later
+from cancel_tui.settings import parse_settings
+def tell():
+    loaded = [name for name in (*later.KILL, *later.REST) if name in sys.modules]
+    print(json.dumps(loaded), file=sys.__stdout__, flush=True)
+    os._exit(0)
+later.ready_to_kill = tell
+text = '[venues.p99]\\nkind = "p99-spot"\\nbase_url = "http://127.0.0.1:1"\\n'
+options = SimpleNamespace(command=None, config=None, data_dir=sys.argv[1], read_only=False)
+asyncio.run(console._console(options, parse_settings(text, Path(sys.argv[1]) / "test.toml")))
+"""
+
+
+def test_nothing_that_is_loaded_behind_the_first_picture_is_there_when_it_stands(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", AT_FIRST, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "TEXTUAL_DRIVER": "textual.drivers.headless_driver:HeadlessDriver"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(answer.stdout) == []
 
 
 def test_the_first_picture_loads_no_screen_that_it_does_not_show() -> None:

@@ -113,7 +113,7 @@ class MainScreen(DeskScreen):
         app = self.console_app
         now = app.desk.clock.monotonic()
         width, height = self.size
-        mark = app.keyroom.mark
+        mark = app.keyring_mark
         told = lines.header(app.ledger, width, read_only=app.read_only, lag=app.lag, keyring=mark)
         self.show("header", told)
         self.show("chips", lines.chips(app.ledger, now, width, 2 if height < 30 else 3, app.alarms.lost()))
