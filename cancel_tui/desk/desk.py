@@ -160,8 +160,12 @@ class Desk(Switching):
                 return "switched off for this run: nothing was sent there"
             if slot.venue is None and slot.state is not VenueState.LOCKED:
                 await self.open([name])
-            if slot.venue is None or slot.lane is None:
-                return slot.error or "locked"
+            return ready(name) or slot.error or "locked"
+
+        def ready(name: VenueName) -> VenueRun | None:
+            slot = self.slots.get(name)
+            if slot is None or slot.venue is None or slot.lane is None:
+                return None
             settle, rhythm = slot.settings.settle_seconds, max(2.0, slot.venue.capabilities.poll_seconds)
             aim = Aim(scope, settle, begun + deadline, hold, by_id, rhythm)
             engine = Engine(name, slot.venue.capabilities, aim, self.clock.monotonic())
@@ -177,7 +181,7 @@ class Desk(Switching):
                 run.look_back = lambda one: after_silence(one, venue, self.clock)
             return run
 
-        kill.prepare, kill.serves = prepare, self._serves
+        kill.prepare, kill.ready, kill.serves = prepare, ready, self._serves
         return kill
 
     def _hand_over(self, slot: Slot, engine: Engine) -> None:
@@ -232,7 +236,8 @@ class Desk(Switching):
             self._naming.setdefault(key, []).append(one)
         kill.watchers.append(self.changed)
         kill.spawn = self.spawn
-        return self.spawn(kill.run(self.clock, self.journal, described))
+        kill.begin(self.clock, self.journal, described)
+        return self.spawn(kill.run())
 
     def busy(self, key: OrderKey) -> bool:
         """Whether a cancel of this order is under way already."""

@@ -181,19 +181,14 @@ class Journal:
             self._noted = self._asked = loop.time()
             self._timer = (loop, loop.call_later(LULL, self._lull, loop))
 
-    async def record(
-        self, kind: str, *, sync: bool = False, ahead: bool = False, prompt: bool = False, **facts: Any
-    ) -> None:
+    async def record(self, kind: str, *, sync: bool = False, ahead: bool = False, **facts: Any) -> None:
         """Write a record and wait until it is written (with `sync`: on the disk), at most 50 ms.
 
-        With `ahead` it may stand in front of records that were noted before and that nobody waits for. With
-        `prompt` nothing else has a turn meanwhile (`urge`).
+        With `ahead` it may stand in front of records that were noted before and that nobody waits for.
         """
         done = self.hand(kind, sync=sync, ahead=ahead, **facts)
         if done is None:
             return
-        if prompt:
-            self.urge()
         await done
 
     def urge(self) -> None:

@@ -57,6 +57,8 @@ class Kill:
     """The venues in scope."""
     prepare: Callable[[VenueName], Awaitable[VenueRun | str]] | None = None
     """Opens one venue and makes its runner; a text says why it cannot be asked."""
+    ready: Callable[[VenueName], VenueRun | None] | None = None
+    """Makes the runner of a venue that is open; None where `prepare` has to be waited for."""
     runs: dict[VenueName, VenueRun] = field(default_factory=dict)
     locked: dict[VenueName, str] = field(default_factory=dict)
     """Venues in scope that cannot be asked, and why."""
@@ -81,11 +83,12 @@ class Kill:
     _reopenings: dict[VenueName, int] = field(default_factory=dict)
     _desk: tuple[Clock, Journal] | None = None
 
-    async def run(self, clock: Clock, journal: Journal, describe_scope: dict[str, Any]) -> None:
-        """Run every venue to its end; the decision is on disk before the first request, or 50 ms pass.
+    def begin(self, clock: Clock, journal: Journal, describe_scope: dict[str, Any]) -> None:
+        """Let the first cancels leave; the decision is on disk before the first request, or 50 ms pass.
 
         Nobody waits for it here: each request waits for its own record, and that is written behind this one.
-        A cancel of named orders, for which no word was typed, does not wait for the disk itself either.
+        A cancel of named orders, for which no word was typed, does not wait for the disk itself either. What
+        can leave at once leaves before this returns: between a key and its request nothing else has a turn.
         """
         self._desk = clock, journal
         journal.hand(
@@ -99,12 +102,22 @@ class Kill:
             version=__version__,
             **(self.about | whoami()),
         )
-        if len(self.names) == 1:
-            # One turn of the event loop less between a key and its request.
-            await self._venue(self.names[0])
-        else:
-            self._at_work += [asyncio.create_task(self._venue(name)) for name in self.names]
-        await self._finish(clock, journal)
+        for name in self.names:
+            try:
+                run = self.ready(name) if self.ready is not None else None
+                if run is not None:
+                    self._take(name, run)
+                    run.begin()
+            except Exception as error:
+                # Its own task tries again, and a fault there is told; other venues lose nothing by it.
+                journal.note("fault", kill=self.kill_id, venue=name, what=type(error).__name__)
+
+    async def run(self) -> None:
+        """Run every venue to its end, once it was begun."""
+        if self._desk is None:
+            raise RuntimeError("a kill that was not begun")
+        self._at_work += [asyncio.create_task(self._venue(name)) for name in self.names]
+        await self._finish(*self._desk)
 
     async def _finish(self, clock: Clock, journal: Journal) -> None:
         """Wait for every venue, those that are started again meanwhile too; then the verdict is written."""
@@ -176,11 +189,14 @@ class Kill:
                 self.locked[name] = found
                 self._changed()
                 return
-            self._pass_on(found)
-            self.runs[name] = found
-        self.runs[name].changed = self._changed
-        self.runs[name].engine.crowded = partial(self._leaving_elsewhere, name)
+            self._take(name, found)
         await self.runs[name].run()
+
+    def _take(self, name: VenueName, run: VenueRun) -> None:
+        self._pass_on(run)
+        self.runs[name] = run
+        run.changed = self._changed
+        run.engine.crowded = partial(self._leaving_elsewhere, name)
 
     def _leaving_elsewhere(self, name: VenueName, now: float) -> bool:
         return any(run.engine.leaving(now) for other, run in self.runs.items() if other != name)

@@ -212,12 +212,8 @@ class Lane:
         until: Callable[[], float] = forever,
         numbers: list[int] | None = None,
         written: Written | None = None,
-        prompt: bool = False,
     ) -> Raw:
-        """Admit, sign, write down, send, write down; the request's number is added to `numbers`.
-
-        With `prompt` nothing else gets a turn while it is written down (`Journal.record`).
-        """
+        """Admit, sign, write down, send, write down; the request's number is added to `numbers`."""
         kept = urgency is Urgency.KILL or call in _CANCELS
         number = next(self._numbers) if written is None else written.number
         late: dict[str, Any] = {}
@@ -253,7 +249,6 @@ class Lane:
                 await self._journal.record(
                     "request",
                     ahead=True,
-                    prompt=prompt,
                     venue=self.name,
                     call=call.value,
                     no=number,
@@ -328,8 +323,6 @@ class LanePort(msgspec.Struct):
     """The record of its first request, where that was made before its turn came."""
     flown: Flown | None = None
     """The cancel that has left already, with its answer, where that is to be understood only now."""
-    prompt: bool = False
-    """Whether it is the one request of a key: between this and its leaving nothing else gets a turn."""
     paged: Callable[[Sequence[Order]], None] = lambda _: None
     """Called with each page of a list that is still being read."""
 
@@ -358,7 +351,6 @@ class LanePort(msgspec.Struct):
             self.until,
             self.numbers,
             written,
-            self.prompt,
         )
 
     async def admit(self, call: CallClass) -> None:

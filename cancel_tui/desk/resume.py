@@ -63,7 +63,7 @@ def plan_resume(
                     run.beside(after_death(run, run.venue, _seconds(case.began_at)))
         return run
 
-    kill.prepare = prepare
+    kill.prepare, kill.ready = prepare, None
     return kill
 
 

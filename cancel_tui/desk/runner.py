@@ -106,26 +106,33 @@ class VenueRun:
         self.over = True
         self.changed()
 
+    def begin(self) -> None:
+        """Let the first cancels leave before `run` has its first turn."""
+        self._step()
+
     async def _drive(self) -> None:
-        while True:
+        while not self._step():
             now = self._clock.monotonic()
-            actions = self.engine.next(now)
-            self._announce(actions, now)
-            for action in actions:
-                if isinstance(action, SendCancel):
-                    self._leaves(action.key)
-                    later = action is not actions[0]
-                    if not self._volley.cancel(action.key, later=later):
-                        self.cancel_by_task(action.key, later=later)
-                    continue
-                if isinstance(action, SendNative):
-                    self.trail.native_left(self.engine.reach_of(action.symbol))
-                self._start(self._do(action))
-            idle = not self._tasks and self._volley.idle
-            if self.engine.done(now) and (idle or self._leave(now)):
-                break
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
+
+    def _step(self) -> bool:
+        """Start what may be done now; whether all is over."""
+        now = self._clock.monotonic()
+        actions = self.engine.next(now)
+        self._announce(actions, now)
+        for action in actions:
+            if isinstance(action, SendCancel):
+                self._leaves(action.key)
+                later = action is not actions[0]
+                if not self._volley.cancel(action.key, later=later):
+                    self.cancel_by_task(action.key, later=later)
+                continue
+            if isinstance(action, SendNative):
+                self.trail.native_left(self.engine.reach_of(action.symbol))
+            self._start(self._do(action))
+        idle = not self._tasks and self._volley.idle
+        return self.engine.done(now) and (idle or self._leave(now))
 
     def _announce(self, actions: Sequence[Action], now: float) -> None:
         """Write down the cancels that leave next, many at a time, while they leave as fast as they can."""
@@ -135,7 +142,8 @@ class VenueRun:
         room = self.lane.pace(CallClass.CANCEL).left(now) - len(new) - len(self._written)
         coming = self.engine.coming(AHEAD, now) if room >= AHEAD else []
         new += [key for key in coming if key not in self._written]
-        if coming and new:
+        # What would have to wait for its pace is written down when it leaves.
+        if new and room >= 0:
             self._written |= self.lane.announce(new, {"kill": self._kill_id})
 
     def _leaves(self, key: OrderKey) -> None:
@@ -323,7 +331,6 @@ class VenueRun:
 
     async def _single(self, key: OrderKey, port: LanePort, *, later: bool = False) -> None:
         """One single cancel from its leaving to what came of it, or from its answer on if that is there."""
-        port.prompt = self.engine.aim.by_id and len(self.engine.tracks) == 1
         flown = port.flown
         try:
             if later:

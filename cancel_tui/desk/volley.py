@@ -148,7 +148,7 @@ class Volley:
             if message is None:
                 return False
             wire = self._wire.encoded(message)
-        except ValueError:
+        except Exception:
             return False  # its ordinary way says why
         port = self._sender.cancel_port(key)
         ticket = self._lane.admit_at_once(CallClass.CANCEL, port.until)
@@ -171,11 +171,20 @@ class Volley:
         self._over = self._over or not _calm(raw)
         flight.port.flown = Flown(raw, now, self._clock.wall())
         self._engine.answered(now)
-        if not (flight.line.quiet and self._next(flight.line)):
+        try:
+            left = flight.line.quiet and self._next(flight.line)
+        except Exception:
+            # A fault of ours costs neither the connection nor this answer; the runner's next step meets it.
+            left, self._over = False, True
+        if not left:
             self._wire.give_back(flight.line)
         self._came.append(flight)
         if self._glance is None:
-            self._glance = asyncio.get_running_loop().call_later(GLANCE, self._look)
+            self._look_later(asyncio.get_running_loop(), self._busy(now))
+
+    def _busy(self, now: float) -> bool:
+        """Whether cancels leave, here or at another venue."""
+        return not self._over and (self._engine.leaving(now) or self._engine.crowded(now))
 
     def _next(self, line: Line) -> bool:
         """Whether another cancel has left on this connection."""
@@ -190,19 +199,18 @@ class Volley:
     def _look(self) -> None:
         """Hand answers on, few at a time, unless cancels leave here or elsewhere."""
         now = self._clock.monotonic()
-        busy = not self._over and (self._engine.leaving(now) or self._engine.crowded(now))
+        busy = self._busy(now)
         for _ in range(min(FEW, len(self._came))):
             flown = self._came[0].port.flown
             if busy and flown is not None and now - flown.at < PUT_OFF:
                 break
             self._hand_on(self._came.popleft())
-        loop = asyncio.get_running_loop()
-        if not self._came:
-            self._glance = None
-        elif busy:
-            self._glance = loop.call_later(GLANCE, self._look)
-        else:
-            self._glance = loop.call_soon(self._look)
+        self._glance = None
+        if self._came:
+            self._look_later(asyncio.get_running_loop(), busy)
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop, busy: bool) -> None:
+        self._glance = loop.call_later(GLANCE, self._look) if busy else loop.call_soon(self._look)
 
     def _hand_on(self, flight: Flight) -> None:
         """Write down what came back, and let its task take it."""

@@ -483,6 +483,15 @@ async def test_a_slow_disk_delays_nobody_beyond_the_bound(folder: Path, disk: Di
     assert journal.missing == 0
 
 
+async def urged(journal: Journal, kind: str) -> None:
+    """A record that is stood still for, and waited for if that was not enough."""
+    done = journal.hand(kind)
+    assert done is not None
+    journal.urge()
+    if not done.done():
+        await done
+
+
 async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_turn(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,7 +501,7 @@ async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_
     turns: list[str] = []
     asyncio.get_running_loop().call_soon(turns.append, "another's")
     journal.hand("kill_begin")
-    await journal.record("request", prompt=True)
+    await urged(journal, "request")
     assert not turns
     assert kinds(folder) == ["before", "kill_begin", "request"]
     await journal.record("request")
@@ -529,13 +538,13 @@ async def test_a_slow_disk_is_stood_still_for_once_and_not_again(
     monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 2 * SLACK)
     disk.mode = "slow"
     begun = time.monotonic()
-    await journal.record("first", prompt=True)
+    await urged(journal, "first")
     assert time.monotonic() - begun >= 2 * SLACK, "the disk had all the time that there is"
     turns: list[str] = []
     for number in range(5):
         asyncio.get_running_loop().call_soon(turns.append, "another's")
         begun = time.monotonic()
-        await journal.record(f"later{number}", prompt=True)
+        await urged(journal, f"later{number}")
         assert time.monotonic() - begun < LONGEST_WAIT + SLACK
     assert len(turns) == 5, "the event loop went on meanwhile"
     disk.mode = "good"
@@ -545,7 +554,7 @@ async def test_a_slow_disk_is_stood_still_for_once_and_not_again(
         assert time.monotonic() < limit
         await asyncio.sleep(0.002)
     asyncio.get_running_loop().call_soon(turns.append, "another's")
-    await journal.record("good again", prompt=True)
+    await urged(journal, "good again")
     assert len(turns) == 5
     await asyncio.to_thread(journal.close, 5)
     assert verify_journal(folder)[1] == []

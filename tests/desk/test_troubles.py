@@ -92,6 +92,32 @@ async def test_one_cancel_that_fails_stops_no_other(tmp_path: Path) -> None:
         assert {track.outcome for track in kill.tracks()} == {Ending.CANCELED}
 
 
+async def test_a_fault_of_ours_in_an_answer_makes_no_end_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on(tmp_path, 40, only="p99", alone=True) as at:
+        await at.desk.open()
+        venue: Any = at.desk.slots[P99].venue
+        doomed = at.cluster.live()["p99"][0]["order_id"]
+        cancel, read = venue.cancel, venue.read
+
+        def spoilt(real: Any) -> Any:
+            async def broken(key: Any, port: Any) -> Any:
+                if key.order_id == doomed:
+                    raise RuntimeError("a fault")
+                return await real(key, port)
+
+            return broken
+
+        monkeypatch.setattr(venue, "cancel", spoilt(cancel))
+        monkeypatch.setattr(venue, "read", spoilt(read))
+        kill = await fire(at, one_by_one(at), deadline=5.0)
+        assert kill.verdict is not Verdict.NOT_FLAT, "it has left"
+        found = {str(track.key.order_id): track.outcome for track in kill.tracks()}
+        assert found.pop(doomed) in (Ending.UNKNOWN, Ending.GONE)
+        assert set(found.values()) == {Ending.CANCELED}
+
+
 async def test_a_fault_of_ours_about_one_order_loses_no_other_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,14 +125,14 @@ async def test_a_fault_of_ours_about_one_order_loses_no_other_result(
         await at.desk.open()
         venue: Any = at.desk.slots[P99].venue
         doomed = at.cluster.live()["p99"][0]["order_id"]
-        cancel = venue.cancel
+        build = venue.cancel_message
 
-        async def broken(key: Any, port: Any) -> Any:
+        def broken(key: Any) -> Any:
             if key.order_id == doomed:
                 raise RuntimeError("a fault")
-            return await cancel(key, port)
+            return build(key)
 
-        monkeypatch.setattr(venue, "cancel", broken)
+        monkeypatch.setattr(venue, "cancel_message", broken)
         kill = await fire(at, one_by_one(at), deadline=5.0)
         assert kill.verdict is Verdict.NOT_FLAT
         found = {str(track.key.order_id): track.outcome for track in kill.tracks()}

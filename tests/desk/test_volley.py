@@ -352,3 +352,17 @@ async def test_only_the_cancel_itself_gets_the_answer_that_came(tmp_path: Path) 
         assert at.arrived == ["a", "token"], "it has left already"
         assert isinstance(await port.call(CallClass.CANCEL, lambda: Message(b"DELETE", b"/a")), Reply)
         assert at.arrived == ["a", "token", "a"], "a second try is a second request"
+
+
+async def test_a_fault_of_ours_costs_neither_the_connection_nor_the_answer(tmp_path: Path) -> None:
+    async with ground(tmp_path) as at:
+
+        def broken() -> OrderKey | None:
+            raise RuntimeError("a fault")
+
+        at.one_more = broken  # type: ignore[method-assign]
+        await at.announce("a", "b")
+        assert at.volley.cancel(keys("a")[0], later=False)
+        await at.until_true(lambda: len(at.back) == 1)
+        assert at.lane.wire_for(CallClass.CANCEL, Urgency.KILL).idle == 1
+        assert not at.volley.cancel(keys("b")[0], later=False), "from then on the ordinary way"
