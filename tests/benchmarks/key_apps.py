@@ -49,20 +49,19 @@ def console(handle: int) -> None:
     from cancel_tui.console.app import CancelApp
     from cancel_tui.venues.line import Line
 
-    begin, refuse = Line.begin, CancelApp.refuse
+    ask, refuse = Line.ask, CancelApp.refuse
 
-    def stamped(line: Line, method: bytes, *rest: Any) -> object:
-        answer = begin(line, method, *rest)
+    def stamped(line: Line, method: bytes, *rest: Any) -> None:
+        ask(line, method, *rest)
         if method == b"DELETE":
             stamp(handle)
-        return answer
 
     def refused(app: CancelApp, text: str) -> None:
         os.write(handle, b"refused\n")
         refuse(app, text)
 
     watched: Any = Line
-    watched.begin = stamped
+    watched.ask = stamped
     watched = CancelApp
     watched.refuse = refused
     run([])

@@ -14,8 +14,9 @@ from cancel_tui.desk.engine import Engine, Verdict
 from cancel_tui.desk.kill import Kill
 from cancel_tui.desk.lane import LanePort
 from cancel_tui.desk.report import scope_json
+from cancel_tui.desk.runner import VenueRun
 from cancel_tui.desk.volley import Volley
-from cancel_tui.orders import OrderKey, Side
+from cancel_tui.orders import OrderKey, Side, VenueName
 from cancel_tui.practice.mischief import Faults
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
@@ -27,6 +28,10 @@ from tests.desk.drive import stage
 BUYS = Scope(sides=frozenset({Side.BUY}), raw={"side": ["buy"]})
 ORDERS = 400
 """Of which the venue holds a fifth."""
+
+
+def raw(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted((folder / "data" / "journal").glob("*.jsonl")))
 
 
 async def begun(at: Scene, deadline: float = 300.0) -> tuple[Kill, asyncio.Task[None]]:
@@ -174,3 +179,46 @@ async def test_a_kill_whose_key_is_refused_waits_for_those_in_flight(
         await at.finish(task)
         assert flown
         assert not [one for one in kill.tracks() if one.stage.flying]
+
+
+async def test_the_cancel_of_a_key_leaves_before_anything_else_has_a_turn(
+    tmp_path: Path, flown: list[OrderKey]
+) -> None:
+    async with stage(tmp_path, 60, only="p99", alone=True) as at:
+        at.desk.watch()
+        await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+        await at.desk.warm()
+        order = next(one for slot in at.desk.slots.values() for one in slot.book.orders())
+        scope = Scope(keys=frozenset({order.key}), raw={})
+        kill = at.desk.plan_kill(scope, deadline=30.0, by_id=True, known=[order])
+        task = at.desk.start(kill, scope_json(scope))
+        assert flown == [order.key], "it has left, and is written down"
+        assert f'"{order.key.shown_id}"' in raw(tmp_path)
+        await at.finish(task)
+        assert [one.outcome for one in kill.tracks()] == [Ending.CANCELED]
+        assert [one.attempts for one in kill.tracks()] == [1]
+
+
+async def test_a_fault_of_ours_at_one_venue_holds_up_no_other(
+    tmp_path: Path, flown: list[OrderKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path, 120) as at:
+        at.desk.watch()
+        await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+        await at.desk.warm()
+        kill = at.desk.plan_kill(BUYS, deadline=300.0)
+        ready = kill.ready
+        assert ready is not None
+        first = kill.names[0]
+
+        def broken(name: VenueName) -> VenueRun | None:
+            if name == first:
+                raise RuntimeError("a fault")
+            return ready(name)
+
+        kill.ready = broken
+        task = at.desk.start(kill, scope_json(BUYS))
+        assert {one.venue for one in flown} >= set(kill.names) - {first, "roxom", "cs-fut"}
+        await at.finish(task)
+        assert first in kill.runs, "its own task has tried again"
+        assert kill.verdict is Verdict.FLAT
