@@ -14,9 +14,9 @@ import pytest
 from cancel_tui.clock import SystemClock
 from cancel_tui.desk.chain import read_journal
 from cancel_tui.desk.engine import Engine
-from cancel_tui.desk.gate import Urgency, forever
+from cancel_tui.desk.gate import Tally, Urgency, forever
 from cancel_tui.desk.journal import Journal
-from cancel_tui.desk.lane import Lane, LanePort, Tally, Written
+from cancel_tui.desk.lane import Lane, LanePort, Written
 from cancel_tui.desk.sends import SendMemory
 from cancel_tui.desk.volley import PUT_OFF, Volley
 from cancel_tui.orders import OrderKey, VenueName, order_key
