@@ -137,15 +137,21 @@ class HttpVenue:
         return self.settings.kind
 
     async def ask(
-        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+        self,
+        port: Port,
+        call: CallClass,
+        build: Callable[[], Message],
+        read: Callable[[Any], T],
+        load: Callable[[bytes], Any] = decode,
     ) -> Outcome[T]:
         """Send one request and sort the answer; after a 401 once more, if `renew` found a remedy.
 
-        `build` signs; `read` turns decoded JSON into the vocabulary and may raise `Unreadable`.
+        `build` signs; `load` decodes JSON and `read` turns it into the vocabulary; both may raise
+        `Unreadable`.
         """
-        outcome = await self._once(port, call, build, read)
+        outcome = await self._once(port, call, build, read, load)
         if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self.renew(port):
-            return await self._once(port, call, build, read)
+            return await self._once(port, call, build, read, load)
         return outcome
 
     async def renew(self, port: Port) -> bool:
@@ -171,7 +177,12 @@ class HttpVenue:
         return Refused(Reason.NOT_FOUND if status in (404, 410) else Reason.ORDER, message, status)
 
     async def _once(
-        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+        self,
+        port: Port,
+        call: CallClass,
+        build: Callable[[], Message],
+        read: Callable[[Any], T],
+        load: Callable[[bytes], Any] = decode,
     ) -> Outcome[T]:
         raw = await port.call(call, build)
         if isinstance(raw, NotSent | Unanswered):
@@ -181,9 +192,9 @@ class HttpVenue:
             return failure
         try:
             if len(raw.body) < LARGE:
-                return Answered(read(decode(raw.body)))
+                return Answered(read(load(raw.body)))
             loop = asyncio.get_running_loop()
-            return Answered(await loop.run_in_executor(self._reader, lambda: read(decode(raw.body))))
+            return Answered(await loop.run_in_executor(self._reader, lambda: read(load(raw.body))))
         except Unreadable as why:
             return Unanswered(f"unreadable answer: {why}", None, raw.status)
 

@@ -37,7 +37,7 @@ from cancel_tui.venues.base import (
     Raw,
     Reply,
 )
-from cancel_tui.venues.decode import Unreadable, elements, rows, text
+from cancel_tui.venues.decode import Unreadable, decode, elements, rows, text
 from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
@@ -125,7 +125,12 @@ class B2Trader(HttpVenue):
     # What every call needs: a token, and headers.
 
     async def ask(
-        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+        self,
+        port: Port,
+        call: CallClass,
+        build: Callable[[], Message],
+        read: Callable[[Any], T],
+        load: Callable[[bytes], Any] = decode,
     ) -> Outcome[T]:
         """As `HttpVenue.ask`, with a living token first; many 401s for one token cost one exchange."""
         missing = await self._tokens.ready(port)
@@ -138,13 +143,13 @@ class B2Trader(HttpVenue):
             used = self._tokens.current
             return build()
 
-        outcome = await self._once(port, call, noted, read)
+        outcome = await self._once(port, call, noted, read, load)
         if (
             isinstance(outcome, Unauthorised)
             and outcome.status == 401
             and await self._tokens.renew(port, used)
         ):
-            outcome = await self._once(port, call, noted, read)
+            outcome = await self._once(port, call, noted, read, load)
         if isinstance(outcome, Answered | Refused):
             self._tokens.proved()
         return outcome

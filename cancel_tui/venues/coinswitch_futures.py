@@ -51,6 +51,7 @@ from cancel_tui.venues.coinswitch import CoinSwitch
 from cancel_tui.venues.coinswitch_rows import (
     Gathering,
     Page,
+    Row,
     acknowledged,
     following,
     inner_order,
@@ -63,10 +64,12 @@ from cancel_tui.venues.coinswitch_rows import (
     status_of,
     still_open,
     unless_zero,
+    unopened_page,
 )
 from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, lookback, newest
 from cancel_tui.venues.decode import Unreadable, Words, epoch, flag, number, own, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome
+from cancel_tui.venues.repeats import Repeats
 
 EXCHANGE = "EXCHANGE_2"
 """The only futures book (`/futures/concepts/exchange-identifiers`); sent with every request that takes it."""
@@ -116,6 +119,8 @@ class CoinSwitchFutures(CoinSwitch):
         )
         super().__init__(settings, credentials, clock, capabilities)
         self._windows = Windows(settings.lookback_days)
+        self._known: dict[bytes, Row] = {}
+        """Rows of the newest window's last list, by the JSON that said them."""
 
     async def parts(self, port: Port) -> Outcome[Parts]:
         """The newest window and the fixed ones behind it, back to the end of the lookback."""
@@ -123,13 +128,15 @@ class CoinSwitchFutures(CoinSwitch):
 
     async def list_part(self, part: Part, port: Port) -> Outcome[PartList]:
         """Read one window to its last page, or to the one that failed (`/futures/reference/open-orders`)."""
-        gathering = Gathering()
+        # What is past is listed too seldom to be kept for the next time.
+        gathering = Gathering(repeats=Repeats(self._known if part.id == NEWEST else None))
         window = fixed(part.id)
         if window is not None:
             read = await self._window(gathering, lambda: window.past(self.now_ms()), port)
             failure = None if isinstance(read, Span) else read
         elif part.id == NEWEST:
             failure = await self._newest(gathering, port)
+            self._known = gathering.repeats.written
         else:
             return NotSent("this venue has no such part")
         return gathering.result(failure)
@@ -233,7 +240,7 @@ class CoinSwitchFutures(CoinSwitch):
         """Read one window page by page; the bounds that its first page was asked with."""
         first: Span | None = None
         while True:
-            outcome = await self._page(port, CallClass.LIST, "open", bounds, self._open)
+            outcome = await self._page(port, CallClass.LIST, "open", bounds, self._open, gathering.repeats)
             if not isinstance(outcome, Answered):
                 return outcome
             page, span = outcome.value
@@ -264,6 +271,7 @@ class CoinSwitchFutures(CoinSwitch):
         state: str,
         bounds: Callable[[], Span],
         read: Callable[[Mapping[str, Any]], Order | None],
+        repeats: Repeats[Row] | None = None,
     ) -> Outcome[tuple[Page, Span]]:
         """One page of the open or closed list; the bounds are chosen when the request may leave."""
         sent = Span(0, 0)
@@ -275,9 +283,9 @@ class CoinSwitchFutures(CoinSwitch):
             return self.signed("POST", f"/futures/orders/{state}", body={"exchange": EXCHANGE, **window})
 
         def parse(answer: Any) -> tuple[Page, Span]:
-            return read_page(answer, read, ROWS, "created_at", sent.end), sent
+            return read_page(answer, read, ROWS, "created_at", sent.end, repeats), sent
 
-        return await self.ask(port, call, build, parse)
+        return await self.ask(port, call, build, parse, unopened_page)
 
     # ------------------------------------------------------------------ rows
 

@@ -29,8 +29,9 @@ from cancel_tui.orders import (
 )
 from cancel_tui.venues.adapter import LONGEST_ID
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
-from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, unopened, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
+from cancel_tui.venues.repeats import Repeats
 
 MOST_PAGES = 200
 """Pages of one list after which it is given up as endless."""
@@ -89,6 +90,10 @@ def millis(value: object) -> int | None:
     return int(parsed) if parsed is not None and parsed > 0 and parsed.adjusted() <= 17 else None
 
 
+Row = tuple[Order | None, int | None]
+"""A row as an order, where it is one, and when it was created, milliseconds."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """The rows of one answered list request."""
 
@@ -137,12 +142,18 @@ class Page(msgspec.Struct, frozen=True):
         return bottom
 
 
+def unopened_page(body: bytes) -> Any:
+    """A list answer whose rows are not decoded."""
+    return unopened(body, "data", "orders")
+
+
 def read_page(
     answer: Any,
     read: Callable[[Mapping[str, Any]], Order | None],
     limit: int,
     created: str,
     to_time: int | None = None,
+    repeats: Repeats[Row] | None = None,
 ) -> Page:
     """The rows of a list answer; raises Unreadable for anything that is no list.
 
@@ -162,15 +173,22 @@ def read_page(
     if found is not None and not isinstance(found, list):
         raise Unreadable("the list is none")
     raw: list[Any] = found or []
-    orders = [order for row in raw if isinstance(row, dict) and (order := read(row)) is not None]
-    times = [time for row in raw if isinstance(row, dict) and (time := millis(row.get(created))) is not None]
-    return Page(tuple(orders), len(raw), limit, tuple(times), cursor, to_time)
+    repeats = Repeats() if repeats is None else repeats
+
+    def how(row: Any) -> Row:
+        return (read(row), millis(row.get(created))) if isinstance(row, dict) else (None, None)
+
+    rows = [repeats.read(row, how) for row in raw]
+    orders = tuple(order for order, _ in rows if order is not None)
+    times = tuple(time for _, time in rows if time is not None)
+    return Page(orders, len(raw), limit, times, cursor, to_time)
 
 
 class Gathering(msgspec.Struct):
     """What the pages of one part have brought so far."""
 
     orders: dict[OrderId, Order] = msgspec.field(default_factory=dict)
+    repeats: Repeats[Row] = msgspec.field(default_factory=Repeats)
     unreadable: int = 0
     pages: int = 0
     cap: int | None = None

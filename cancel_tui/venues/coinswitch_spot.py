@@ -35,6 +35,7 @@ from cancel_tui.venues.coinswitch import CoinSwitch
 from cancel_tui.venues.coinswitch_rows import (
     Gathering,
     Page,
+    Row,
     acknowledged,
     following,
     inner_order,
@@ -44,10 +45,12 @@ from cancel_tui.venues.coinswitch_rows import (
     read_page,
     read_spot_order,
     safe_id,
+    unopened_page,
 )
 from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Reason, Refused, Unanswered
 from cancel_tui.venues.pulse import Pulse
+from cancel_tui.venues.repeats import Repeats
 from cancel_tui.venues.streams import TextStream, open_stream
 
 if TYPE_CHECKING:
@@ -90,6 +93,8 @@ class CoinSwitchSpot(CoinSwitch):
         super().__init__(settings, credentials, clock, capabilities)
         self._counts: dict[CallClass, tuple[int, ...]] = {CallClass.LIST: COUNTS, CallClass.CLOSED: COUNTS}
         """What is still worth asking for; what the venue refused is not asked again in this process."""
+        self._known: dict[bytes, Row] = {}
+        """Rows of the list before, by the JSON that said them."""
         self._pulse = Pulse(_PING_SECONDS)
 
     async def parts(self, port: Port) -> Outcome[Parts]:
@@ -100,8 +105,10 @@ class CoinSwitchSpot(CoinSwitch):
         """Read every open order, or those before the page that failed (`/spot/reference/list-orders`)."""
         if part.id != _PART.id:
             return NotSent("this venue has no such part")
-        gathering = Gathering()
-        return gathering.result(await self._gather(gathering, (), port))
+        gathering = Gathering(repeats=Repeats(self._known))
+        failure = await self._gather(gathering, (), port)
+        self._known = gathering.repeats.written
+        return gathering.result(failure)
 
     async def cancel(self, key: OrderKey, port: Port) -> Outcome[CancelAck]:
         """Cancel one order: `DELETE /trade/api/v2/order` with the id in a JSON body."""
@@ -185,7 +192,8 @@ class CoinSwitchSpot(CoinSwitch):
         A page of 25 or more is checked for a shorter cut than the one asked for, because the venue's
         maximum is not documented; neither is its order, so the way to page is read from the first page.
         """
-        outcome = await self._page(CallClass.LIST, "true", only, port)
+        repeats = gathering.repeats
+        outcome = await self._page(CallClass.LIST, "true", only, port, repeats=repeats)
         if not isinstance(outcome, Answered):
             return outcome
         first = outcome.value
@@ -203,7 +211,8 @@ class CoinSwitchSpot(CoinSwitch):
                     jammed = jammed or page.size >= limit
                     break
                 size = page.size
-                outcome = await self._page(CallClass.LIST, "true", (*only, (way, str(edge))), port)
+                narrowed = (*only, (way, str(edge)))
+                outcome = await self._page(CallClass.LIST, "true", narrowed, port, repeats=repeats)
                 if not isinstance(outcome, Answered):
                     return outcome
                 page = outcome.value
@@ -219,14 +228,20 @@ class CoinSwitchSpot(CoinSwitch):
         return jammed or (len(ways) > 1 and first.size >= limit)
 
     async def _page(
-        self, call: CallClass, is_open: str, only: _Filter, port: Port, to_time: int | None = None
+        self,
+        call: CallClass,
+        is_open: str,
+        only: _Filter,
+        port: Port,
+        to_time: int | None = None,
+        repeats: Repeats[Row] | None = None,
     ) -> Outcome[Page]:
         """One page, with the largest `count` that the venue takes."""
         outcome: Outcome[Page] = NotSent("no row count is left to ask for")
         counts = self._counts[call]
         for index, count in enumerate(counts):
             query = (("open", is_open), ("count", str(count)), *only)
-            outcome = await self._ask_page(call, query, count, port, to_time)
+            outcome = await self._ask_page(call, query, count, port, to_time, repeats)
             if isinstance(outcome, Answered):
                 self._counts[call] = counts[index:]
             if not _count_refused(outcome):
@@ -234,12 +249,19 @@ class CoinSwitchSpot(CoinSwitch):
         return outcome
 
     async def _ask_page(
-        self, call: CallClass, query: _Filter, count: int, port: Port, to_time: int | None
+        self,
+        call: CallClass,
+        query: _Filter,
+        count: int,
+        port: Port,
+        to_time: int | None,
+        repeats: Repeats[Row] | None,
     ) -> Outcome[Page]:
         def read(answer: Any) -> Page:
-            return read_page(answer, self._order, count, "created_time", to_time)
+            return read_page(answer, self._order, count, "created_time", to_time, repeats)
 
-        return await self.ask(port, call, lambda: self.signed("GET", "/orders", query), read)
+        build = partial(self.signed, "GET", "/orders", query)
+        return await self.ask(port, call, build, read, unopened_page)
 
     # ------------------------------------------------------------------ stream
 

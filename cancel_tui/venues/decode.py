@@ -28,6 +28,7 @@ _UNITS = ((10**17, 1e-9), (10**14, 1e-6), (10**11, 1e-3))
 """From which number on a time is counted in what part of a second."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EXTRACT = 200
 _DEEPEST = 8
 """Levels of an error answer that are looked into; deeper ones are not meant for people."""
@@ -55,6 +56,28 @@ def elements(body: bytes | msgspec.Raw) -> list[msgspec.Raw] | None:
         return None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Unreadable("no readable JSON") from error
+
+
+def unopened(body: bytes | msgspec.Raw, *names: str) -> Any:
+    """JSON as `decode` reads it, but for the list under these names, whose elements are not decoded.
+
+    Without names the whole is that list. Where none stands there, nothing is left out. Raises Unreadable.
+    """
+    if not body:
+        raise Unreadable("empty body")
+    if not names:
+        listed = elements(body)
+        return decode(body) if listed is None else listed
+    try:
+        fields = _FIELDS.decode(body)
+    except msgspec.ValidationError:
+        return decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Unreadable("no readable JSON") from error
+    first, *others = names
+    return {
+        name: unopened(value, *others) if name == first else decode(value) for name, value in fields.items()
+    }
 
 
 def table(value: Any, what: str = "answer") -> dict[str, Any]:

@@ -54,6 +54,7 @@ from cancel_tui.venues.p99_auth import Offset, credentials_of, expiry, signed_qu
 from cancel_tui.venues.p99_rows import (
     PAGE,
     Gathering,
+    Row,
     all_orders,
     one_order,
     order_of,
@@ -62,6 +63,7 @@ from cancel_tui.venues.p99_rows import (
     words_of,
 )
 from cancel_tui.venues.p99_stream import OrderStream
+from cancel_tui.venues.repeats import Repeats
 from cancel_tui.venues.signing import signing_clock
 
 T = TypeVar("T")
@@ -96,6 +98,8 @@ class P99Venue(HttpVenue):
         self._curing = asyncio.Lock()
         self._generation = 0
         """Grows with every offset that is news; tells whether a request was signed before or after."""
+        self._known: dict[bytes, Row] = {}
+        """Rows of the list before, by the JSON that said them."""
         self._tried = -math.inf
         """When a 401 last made us measure, monotonic seconds."""
         self._stream = OrderStream(settings, clock, self._jwt, self._listen_key, self.classify)
@@ -128,7 +132,12 @@ class P99Venue(HttpVenue):
         )
 
     async def ask(
-        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+        self,
+        port: Port,
+        call: CallClass,
+        build: Callable[[], Message],
+        read: Callable[[Any], T],
+        load: Callable[[bytes], Any] = decode.decode,
     ) -> Outcome[T]:
         """As in every adapter; of many 401s at once only the first measures, all profit from it."""
         signed = self._generation
@@ -138,9 +147,9 @@ class P99Venue(HttpVenue):
             signed = self._generation
             return build()
 
-        outcome = await self._once(port, call, noted, read)
+        outcome = await self._once(port, call, noted, read, load)
         if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self._cured(port, signed):
-            return await self._once(port, call, noted, read)
+            return await self._once(port, call, noted, read, load)
         return outcome
 
     async def renew(self, port: Port) -> bool:
@@ -193,20 +202,23 @@ class P99Venue(HttpVenue):
         `open` is read before `partially_filled`: orders move that way only, so an order that fills in part
         between the two is in the second list. https://docs.ztdx.io/spot/trades-rest/list-orders
         """
-        gathering = Gathering()
+        gathering, repeats = Gathering(), Repeats(self._known)
+        failure = None
         for status in ("open", "partially_filled"):
-            failure = await self._every(port, status, gathering)
-            if failure is not None:
-                return gathering.result(failure)
-        return gathering.result()
+            failure = failure or await self._every(port, status, gathering, repeats)
+        self._known = repeats.written
+        return gathering.result(failure)
 
-    async def _every(self, port: Port, status: str, gathering: Gathering) -> Failure | None:
+    async def _every(
+        self, port: Port, status: str, gathering: Gathering, repeats: Repeats[Row]
+    ) -> Failure | None:
+        read = partial(page_of, self.name, repeats=repeats)
         end: int | None = None
         for _ in range(MAX_PAGES):
             upto = "" if end is None else f"&end={end}"
             query = f"status={status}{upto}&limit={PAGE}"
             build = partial(self._signed, "GET", "/spot/orders", query)
-            outcome = await self.ask(port, CallClass.LIST, build, partial(page_of, self.name))
+            outcome = await self.ask(port, CallClass.LIST, build, read, decode.unopened)
             if not isinstance(outcome, Answered):
                 return outcome
             page = outcome.value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Context
+from functools import partial
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
@@ -32,6 +33,7 @@ from cancel_tui.venues.adapter import one_symbol
 from cancel_tui.venues.base import PartList
 from cancel_tui.venues.decode import Unreadable
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, describe
+from cancel_tui.venues.repeats import Repeats
 
 PAGE = 200
 """Rows per page: the venue's largest; it cuts larger wishes down without a word."""
@@ -194,14 +196,24 @@ def _order_of(venue: VenueName, row: Any) -> Order | None:
     return order
 
 
-def page_of(venue: VenueName, value: Any) -> Page:
+Row = tuple[Order | None, int | None]
+"""A row as an order, where it is one, and when it was created, seconds."""
+
+
+def page_of(venue: VenueName, value: Any, repeats: Repeats[Row] | None = None) -> Page:
     """A bare array as a page; raises Unreadable for anything else, null included."""
     if not isinstance(value, list):
         raise Unreadable("list is no array")
-    orders = [order for row in value if (order := order_of(venue, row)) is not None]
-    times = [_second(row.get("created_at")) for row in value if isinstance(row, dict)]
-    told = [second for second in times if second is not None]
-    return Page(tuple(orders), len(value), min(told, default=None), max(told, default=None))
+    repeats = Repeats() if repeats is None else repeats
+    how = partial(_row, venue)
+    rows = [repeats.read(row, how) for row in value]
+    orders = tuple(order for order, _ in rows if order is not None)
+    told = [second for _, second in rows if second is not None]
+    return Page(orders, len(value), min(told, default=None), max(told, default=None))
+
+
+def _row(venue: VenueName, row: Any) -> Row:
+    return order_of(venue, row), _second(row.get("created_at")) if isinstance(row, dict) else None
 
 
 def _second(value: Any) -> int | None:

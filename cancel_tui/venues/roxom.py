@@ -55,6 +55,7 @@ from cancel_tui.venues.outcome import (
     Unanswered,
     Unauthorised,
 )
+from cancel_tui.venues.repeats import Repeats
 from cancel_tui.venues.roxom_rows import error_code, failed, is_error, order_of, scrubbed
 from cancel_tui.venues.roxom_signing import Signer, load_key, signed_text
 from cancel_tui.venues.roxom_stream import HANDSHAKE, EventStream
@@ -90,6 +91,8 @@ class RoxomVenue(HttpVenue):
         self._types = tuple(dict.fromkeys(settings.inst_types or INST_TYPES))
         self._refused: set[str] = set()
         """Instrument types that the venue refused when last asked."""
+        self._known: dict[str, dict[bytes, Order | None]] = {}
+        """Rows of the list before, of each instrument type, by the JSON that said them."""
         self._listed: dict[str, int] = {}
         """How many orders the last list of each instrument type held, of those that it has listed."""
         self._type_of: dict[OrderId, str] = {}
@@ -120,14 +123,19 @@ class RoxomVenue(HttpVenue):
         return self._message("GET", "/orders", query)
 
     async def _asked(
-        self, port: Port, call: CallClass, build: Callable[[], Message], read: Callable[[Any], T]
+        self,
+        port: Port,
+        call: CallClass,
+        build: Callable[[], Message],
+        read: Callable[[Any], T],
+        load: Callable[[bytes], Any] = decode.decode,
     ) -> Outcome[T]:
         """`ask`, with a no that came as HTTP 200 sorted out."""
 
         def opened(value: Any) -> T | Failure:
             return _refusal(call, value) if failed(value) else read(value)
 
-        outcome = await self.ask(port, call, build, opened)
+        outcome = await self.ask(port, call, build, opened, load)
         if isinstance(outcome, Answered):
             if isinstance(outcome.value, NotSent | Unanswered | Throttled | Unauthorised | Refused):
                 return outcome.value
@@ -169,7 +177,9 @@ class RoxomVenue(HttpVenue):
         before, so that orders of it may be known.
         """
         inst_type = part.id.removeprefix(_PART)
-        outcome = await self._asked(port, CallClass.LIST, partial(self._list, inst_type), self._rows)
+        repeats: Repeats[Order | None] = Repeats(self._known.get(inst_type))
+        read = partial(self._rows, repeats=repeats)
+        outcome = await self._asked(port, CallClass.LIST, partial(self._list, inst_type), read, _unopened)
         if isinstance(outcome, Refused) and _definite(outcome):
             self._refused.add(inst_type)
             if inst_type in self._listed or self._refused.issuperset(self._types):
@@ -179,19 +189,24 @@ class RoxomVenue(HttpVenue):
             return outcome
         self._refused.discard(inst_type)
         orders, bad = outcome.value
+        self._known[inst_type] = repeats.written
         self._remember(inst_type, orders)
         unique = {order.key: order for order in orders}
         note = "rows without a readable order id" if bad else None
         return Answered(PartList(tuple(unique.values()), not bad, note=note))
 
-    def _rows(self, value: Any) -> tuple[tuple[Order, ...], int]:
+    def _rows(
+        self, value: Any, repeats: Repeats[Order | None] | None = None
+    ) -> tuple[tuple[Order, ...], int]:
         data = decode.table(decode.table(value).get("data"), "data")
         if "orders" not in data:
             raise Unreadable("no list of orders")
         listed = data["orders"] if data["orders"] is not None else []
         if not isinstance(listed, list):
             raise Unreadable("list is no array")
-        orders = tuple(order for row in listed if (order := order_of(self.name, row)) is not None)
+        repeats = Repeats() if repeats is None else repeats
+        how = partial(order_of, self.name)
+        orders = tuple(order for row in listed if (order := repeats.read(row, how)) is not None)
         return orders, len(listed) - len(orders)
 
     def _remember(self, inst_type: str, orders: Sequence[Order]) -> None:
@@ -418,6 +433,11 @@ def _ids(value: Any) -> CancelAllAck:
     if not isinstance(listed, list):
         raise Unreadable("the ids are no array")
     return CancelAllAck(tuple(OrderId(one) for one in listed if isinstance(one, str) and one))
+
+
+def _unopened(body: bytes) -> Any:
+    """A list's answer, its rows not decoded."""
+    return decode.unopened(body, "data", "orders")
 
 
 def _json(body: bytes) -> Any:
