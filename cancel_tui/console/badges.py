@@ -47,6 +47,8 @@ ROLES = (
 )
 """Every style role of a badge, in the order of attention; sorting by status follows it."""
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
+_OVER = frozenset({"gone", "filled", "rejected", "expired", "canceled"})
+"""The roles of states in which nothing happens any more."""
 
 
 class Badge(msgspec.Struct, frozen=True):
@@ -162,7 +164,9 @@ def badge_text(badge: Badge, now: float, width: int, ascii_only: bool = False) -
     shape = badge.ascii if ascii_only else badge.shape
     head = f"{shape} {badge.word}"
     age = badge.age(now)
-    told = "" if age is None else age_text(age, tenths=True)
+    # Tenths are for what may change at any moment: of an end they would only make the screen restless, and
+    # a row for each end be painted ten times a second.
+    told = "" if age is None else age_text(age, tenths=age < 1 or badge.role not in _OVER)
     note = _READING_ASCII if ascii_only and badge.note == READING else badge.note
     if ascii_only:
         note = note.encode("ascii", "replace").decode("ascii")

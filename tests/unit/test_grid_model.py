@@ -508,8 +508,25 @@ class TestBadges:
 
     def test_a_part_fill_before_a_cancel_is_told_where_there_is_room(self) -> None:
         badge = badge_for(order_of(filled="12.5"), Stage.ENDED, 9.0, Ending.CANCELED)
-        assert badge_text(badge, 10.0, 30) == "✔ canceled 1.0s 12.5 filled"
-        assert badge_text(badge, 10.0, 17) == "✔ canceled 1.0s"
+        assert badge_text(badge, 10.0, 30) == "✔ canceled 1s 12.5 filled"
+        assert badge_text(badge, 10.0, 17) == "✔ canceled 1s"
+
+    @pytest.mark.parametrize(
+        ("stage", "ending", "changes"),
+        [
+            (Stage.ENDED, Ending.CANCELED, 19),
+            (Stage.ENDED, Ending.REJECTED, 19),
+            (Stage.GONE, None, 19),
+            (Stage.SENT, None, 100),
+            (Stage.UNKNOWN, None, 100),
+        ],
+    )
+    def test_an_end_counts_tenths_for_a_second_and_what_is_under_way_for_ten(
+        self, stage: Stage, ending: Ending | None, changes: int
+    ) -> None:
+        badge = badge_for(order_of(), stage, 0.0, ending)
+        said = [badge_text(badge, tenth / 10 + 0.01, 17) for tenth in range(101)]
+        assert len(set(said)) == changes + 1
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
