@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -48,7 +47,8 @@ class OrderGrid(CursorView):
         self._placeholder = ""
         self._chosen: tuple[Column, ...] = DEFAULT
         self._fitted: tuple[int, bool, tuple[Column, ...]] | None = None
-        self._strips: LRUCache[OrderKey, tuple[Look, Strip]] = LRUCache(STRIPS)
+        self._strips: dict[OrderKey, tuple[Look, Strip]] = {}
+        """What was drawn last of the orders, those drawn longest ago first."""
         self._painted: dict[int, Look | str] = {}
 
     # What others read
@@ -207,7 +207,10 @@ class OrderGrid(CursorView):
         if kept is not None and kept[0] == look:
             return kept[1]
         strip = self._painter.row(look)
+        self._strips.pop(look.row.key, None)
         self._strips[look.row.key] = (look, strip)
+        if len(self._strips) > STRIPS:
+            del self._strips[next(iter(self._strips))]
         return strip
 
     def notify_style_update(self) -> None:

@@ -21,9 +21,10 @@ from textual.strip import Strip
 from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.columns import Column
-from cancel_tui.console.grid import OrderGrid
+from cancel_tui.console.grid import STRIPS, OrderGrid
 from cancel_tui.console.grid_messages import CursorMoved, MarksChanged
 from cancel_tui.console.grid_model import GridRow
+from cancel_tui.console.grid_paint import Look
 from cancel_tui.orders import (
     AccountId,
     Family,
@@ -697,4 +698,25 @@ class TestSize:
             for top in range(0, 5_000, 20):
                 grid.scroll_to(y=top, animate=False)
                 painted_lines(grid)
-            assert len(grid._strips) <= 2_000
+            assert len(grid._strips) <= STRIPS
+
+    async def test_a_line_is_made_once_for_what_it_says_also_after_it_said_something_else(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with GridApp().run_test(size=NARROW) as pilot:
+            grid = await start(pilot, numbered(3))
+            await settled(pilot)
+            grid.apply([row_of("000001", price="77")])
+            await until(pilot, lambda: "77" in painted_lines(grid)[2])
+            await settled(pilot)
+            made: list[OrderKey] = []
+            row = grid._painter.row
+
+            def counted(look: Look) -> Strip:
+                made.append(look.row.key)
+                return row(look)
+
+            monkeypatch.setattr(grid._painter, "row", counted)
+            for y in range(1, 4):
+                grid.render_line(y)
+            assert made == []
