@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from math import inf
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 from rich.text import Text
@@ -43,6 +43,8 @@ LIVELY = 5
 """Looks per second while nothing is new but times that are shown in tenths."""
 SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
+PART = 0.001
+"""Seconds of a look after which what comes next waits for a moment."""
 LAGGING = 0.3
 """Seconds by which the event loop must be late before the header says so."""
 FIRST_PAINT = 0.5
@@ -97,6 +99,10 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         self._seen: tuple[int, int] = (-1, -1)
         self._begun = False
         self._rest_until = 0.0
+        self._looking: Iterator[None] | None = None
+        """What is left of the look that has begun."""
+        self._pause = self._spent = 0.0
+        """Seconds until the next look and seconds that its parts took, of that look."""
         self._lagged_at = -inf
         self._asked_to_leave = -inf
         self._main = MainScreen()
@@ -173,7 +179,7 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         """Something may be different: a frame soon."""
         self.frames.wake()
 
-    def _framed(self) -> float:
+    def _framed(self) -> float | None:
         try:
             return self._frame()
         except Exception as error:
@@ -181,15 +187,17 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
             self._handle_exception(error)
             return inf
 
-    def _frame(self) -> float:
+    def _frame(self) -> float | None:
         """One look at the desk; it is skipped where nothing is new, or the terminal or the loop is behind.
 
-        The answer: seconds until the next one, if nothing happens.
+        The answer: seconds until the next one, if nothing happens; None where this one is not whole yet.
         """
         if self._exit or self._closing:
             # On the way out the screens lose their parts before the last frame.
             return inf
         now = monotonic()
+        if self._looking is not None:
+            return self._look_on(self._looking, perf_counter())
         output.never_wait(self)
         self._measure_lag(now)
         self.hush(now)
@@ -205,9 +213,21 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         if output.stalled(self):
             return 1 / FRAMES
         self._seen, self.untold = stamp, False
-        self.look()
-        self._rest_until = monotonic() + SHARE * (monotonic() - now)
-        return pause
+        self._pause, self._spent = pause, 0.0
+        return self._look_on(self.looking(), perf_counter())
+
+    def _look_on(self, look: Iterator[None], begun: float) -> float | None:
+        """The next parts of a look; its pauses are not counted as the time that it takes."""
+        self._looking = None
+        for _ in look:
+            if perf_counter() - begun > PART:
+                self._looking = look
+                break
+        self._spent += perf_counter() - begun
+        if self._looking is not None:
+            return None
+        self._rest_until = monotonic() + SHARE * self._spent
+        return self._pause
 
     def _lively(self) -> bool:
         """Whether tenths of seconds may be shown: something is under way, or another screen is open.
@@ -218,16 +238,23 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         return running or self.screen is not self._main or self.alarms.calling
 
     def look(self) -> None:
-        """Take what is new at the desk and draw what differs."""
+        """Take what is new at the desk and draw what differs, in one go."""
+        for _ in self.looking():
+            pass
+
+    def looking(self) -> Iterator[None]:
+        """The same in parts: a key need not wait for all of it."""
         self.ledger.refresh()
         for line in self._news.take():
             self.say(line)
         self.alarms.look()
+        yield
         screen = self.screen
         covered = isinstance(screen, DeskScreen) and screen.COVERS
         if self._main.is_mounted and (not covered or getattr(screen, "LIVE", False)):
             # Behind those nobody sees the grid; bringing it up to date would take time from the kill.
-            self._main.tick()
+            yield from self._main.ticks()
+            screen = self.screen
         if screen is not self._main and isinstance(screen, DeskScreen) and screen.is_mounted:
             screen.tick()
 

@@ -14,6 +14,8 @@ FRAMES = 10
 """The most looks at the desk per second; what happens after a pause is shown at once all the same."""
 GATHER = 0.01
 """Seconds from what happened to its frame: what comes with it is shown in the same one."""
+BETWEEN = 0.002
+"""Seconds between the parts of one frame: a key that comes meanwhile goes all its way before the next."""
 QUIET = 4
 """Frames per second while nothing happens. They divide a second, so that each second begins with one."""
 
@@ -21,10 +23,11 @@ QUIET = 4
 class Frames:
     """Calls for a frame when one is due.
 
-    `frame` tells how many seconds later the next one is due even if nothing happens; infinity for never.
+    `frame` tells how many seconds later the next one is due even if nothing happens, infinity for never; or
+    None where that was only a part of the frame, and it is to be called again for the next one.
     """
 
-    def __init__(self, frame: Callable[[], float]) -> None:
+    def __init__(self, frame: Callable[[], float | None]) -> None:
         self.late = 0.0
         """Seconds by which the last frame came later than it was due."""
         self.count = 0
@@ -35,6 +38,10 @@ class Frames:
         self._handle: asyncio.TimerHandle | None = None
         self._due = inf
         self._last = -inf
+        self._halfway = False
+        """Whether a frame has begun that is not whole yet."""
+        self._next_at = inf
+        """When the one after it was asked for meanwhile."""
 
     def begin(self) -> None:
         """Frames from now on, each in the context of this call."""
@@ -46,6 +53,7 @@ class Frames:
         if self._handle is not None:
             self._handle.cancel()
         self._loop = self._handle = None
+        self._halfway, self._next_at = False, inf
 
     def wake(self) -> None:
         """Something happened: a frame as soon as the rate allows. Costs next to nothing, however often."""
@@ -54,6 +62,9 @@ class Frames:
 
     def _plan(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         """A frame at that time, unless there will be one before."""
+        if self._halfway:
+            self._next_at = min(self._next_at, at)
+            return
         if self._handle is not None:
             if self._due <= at:
                 return
@@ -71,6 +82,20 @@ class Frames:
         self._last = loop.time()
         self.late = self._last - self._due
         self.count += 1
+        self._part()
+
+    def _part(self) -> None:
+        """Do the next part of the frame; what happens before its last one is for the frame after it."""
+        loop = self._loop
+        if loop is None:
+            return
+        self._handle, self._halfway = None, True
         pause = self._frame()
-        if self._loop is loop:
-            self._plan(loop, self._last + pause)
+        if self._loop is not loop:
+            return
+        if pause is None:
+            self._handle = loop.call_at(loop.time() + BETWEEN, self._part, context=self._context)
+            return
+        self._halfway = False
+        next_at, self._next_at = min(self._next_at, self._last + pause), inf
+        self._plan(loop, next_at)

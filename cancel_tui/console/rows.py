@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 KEEP_ENDED = 20.0
 """Seconds that an order which has ended stays in the grid with its end."""
-
+AT_ONCE = 100
+"""Orders that are looked at in one go: about half a millisecond."""
+MANY = 20 * AT_ONCE
+"""With more than so many nothing is gained by going through them in pieces."""
 
 _Standing = tuple[Order, Track | None, float | None]
 """An order, its cancel and, where it is in doubt, since when nobody has seen it."""
@@ -41,21 +45,41 @@ class RowSource(msgspec.Struct):
     _place: int = 0
     _looked: float = -inf
     _doubts: dict[VenueName, tuple[bool, float | None]] = msgspec.field(default_factory=dict)
+    _waiting: dict[OrderKey, None] = msgspec.field(default_factory=dict)
+    """Orders that are still to be looked at."""
+    _changed: dict[OrderKey, GridRow] = msgspec.field(default_factory=dict)
+    """Rows that nobody has taken yet, and the same of those that leave."""
+    _gone: list[OrderKey] = msgspec.field(default_factory=list)
     _fading: list[tuple[float, OrderKey]] = msgspec.field(default_factory=list)
     """When which row of an ended order is due to leave; a heap."""
 
     def changes(self) -> tuple[list[GridRow], list[OrderKey]]:
         """Rows that are new or different, and orders whose rows leave."""
+        self.look()
+        return self.take()
+
+    def take(self) -> tuple[list[GridRow], list[OrderKey]]:
+        """The same of the orders that were looked at; each is told once."""
+        changed, gone = list(self._changed.values()), self._gone
+        self._changed, self._gone = {}, []
+        return changed, gone
+
+    def look(self, most: int | None = None) -> bool:
+        """Look at orders whose rows may be others, at so many of them; whether some are left to look at.
+
+        Where there are very many, at all of them: to be shown late would be worse.
+        """
         clock = self.ledger.desk.clock
         now, wall = clock.monotonic(), clock.wall()
-        changed: list[GridRow] = []
-        gone: list[OrderKey] = []
-        for key in self._due(now):
+        self._waiting.update(dict.fromkeys(self._due(now)))
+        for key in list(islice(self._waiting, most if len(self._waiting) <= MANY else None)):
+            del self._waiting[key]
             standing = self._standing(key, now)
             self._remember(key, standing, now)
             if standing is None:
+                self._changed.pop(key, None)
                 if self._shown.pop(key, None) is not None:
-                    gone.append(key)
+                    self._gone.append(key)
                 continue
             order, track, unseen = standing
             mark = (
@@ -70,8 +94,8 @@ class RowSource(msgspec.Struct):
                 continue
             self._shown[key] = mark
             self._count += 1
-            changed.append(self._row(order, track, unseen, now, wall))
-        return changed, gone
+            self._changed[key] = self._row(order, track, unseen, now, wall)
+        return bool(self._waiting)
 
     def _due(self, now: float) -> set[OrderKey]:
         """The orders whose rows may be others than at the last look."""

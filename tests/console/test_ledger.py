@@ -9,7 +9,7 @@ import pytest
 
 from cancel_tui.console.ledger import LAG, Ledger
 from cancel_tui.console.recent import NOT_LISTED
-from cancel_tui.console.rows import KEEP_ENDED, RowSource
+from cancel_tui.console.rows import AT_ONCE, KEEP_ENDED, MANY, RowSource
 from cancel_tui.desk.book import KEEP_UNSEEN
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.orders import Order, OrderKey, OrderStatus, VenueName, altered
@@ -106,6 +106,54 @@ def told(rows: RowSource, shown: Shown) -> Shown:
         row.key: (row.order, row.stage, row.shown_badge.word, round(row.shown_badge.since or 0.0, 6))
         for row in changed
     }
+
+
+def in_pieces(watched: Watched, most: int) -> None:
+    """A look at a few orders at a time, while the desk goes on and others take what there is."""
+    watched.ledger.refresh()
+    for _ in range(20):
+        if not watched.rows.look(most):
+            break
+        watched.do()
+        if watched.random.random() < 0.3:
+            watched.ledger.refresh()
+        if watched.random.random() < 0.1:
+            watched.shown = taken(watched)
+    watched.shown = taken(watched)
+
+
+def taken(watched: Watched) -> Shown:
+    """What is shown after what was looked at is taken: a row may leave that nobody has seen."""
+    changed, gone = watched.rows.take()
+    kept = {key: value for key, value in watched.shown.items() if key not in gone}
+    return kept | {
+        row.key: (row.order, row.stage, row.shown_badge.word, round(row.shown_badge.since or 0.0, 6))
+        for row in changed
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_looks_in_pieces_end_where_a_look_at_everything_would_end(seed: int) -> None:
+    watched = Watched(60, seed)
+    for _ in range(40):
+        watched.do()
+        in_pieces(watched, 1 + seed % 7)
+    watched.take()
+    _, afresh = watched.afresh()
+    assert watched.shown == afresh
+
+
+@pytest.mark.parametrize(
+    ("orders", "pieces"), [(AT_ONCE - 1, 1), (AT_ONCE + 1, 2), (MANY, 20), (MANY + 1, 1)]
+)
+def test_very_many_orders_are_looked_at_in_one_go(orders: int, pieces: int) -> None:
+    watched = Watched(orders, 1)
+    watched.ledger.refresh()
+    found = 1
+    while watched.rows.look(AT_ONCE):
+        found += 1
+    assert found == pieces
+    assert len(watched.rows.take()[0]) == orders
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.text import Text
 from textual.events import ScreenResume
 
-from cancel_tui.console.app import LIVELY
+from cancel_tui.console.app import LIVELY, PART
 from cancel_tui.console.frames import FRAMES, QUIET
 from cancel_tui.console.lines import hints
 from cancel_tui.console.screens.base import DeskScreen
@@ -20,18 +21,30 @@ from cancel_tui.desk.alarms import Alarm, Kind, Severity
 from tests.console.ground import Ground, ground
 
 
+def whole_frame(here: Ground) -> float:
+    """All parts of a frame; seconds until the next one."""
+    while (pause := here.app._frame()) is None:
+        pass
+    return pause
+
+
 def looks(here: Ground, monkeypatch: pytest.MonkeyPatch) -> int:
     """How often three seconds of frames look at the desk."""
     looked: list[int] = []
     wall = here.app.desk.clock.wall()
+
+    def look() -> Iterator[None]:
+        looked.append(1)
+        yield
+
     with monkeypatch.context() as patched:
-        patched.setattr(here.app, "look", lambda: looked.append(1))
+        patched.setattr(here.app, "looking", look)
         for tenth in range(1, 31):
             at = wall + tenth / 10
             patched.setattr("cancel_tui.console.app.monotonic", lambda at=at: at)
             patched.setattr(here.app.desk.clock, "wall", lambda at=at: at)
             here.app._rest_until = 0.0
-            here.app._frame()
+            whole_frame(here)
     return len(looked)
 
 
@@ -53,11 +66,11 @@ async def test_at_rest_few_frames_are_due_and_more_while_something_runs_or_calls
             for part in (0.0, 0.1, 0.24):
                 patched.setattr(here.app.desk.clock, "wall", lambda part=part: 1_000.0 + part)
                 here.app._rest_until = 0.0
-                here.app._frame()
-                assert here.app._frame() == pytest.approx(1 / QUIET - part), "each second begins with one"
+                whole_frame(here)
+                assert whole_frame(here) == pytest.approx(1 / QUIET - part), "each second begins with one"
         await here.arm()
         assert here.app._lively()
-        assert here.app._frame() <= 1 / LIVELY
+        assert whole_frame(here) <= 1 / LIVELY
         await here.press("escape")
         assert not here.app._lively()
         here.app.alarms.book._standing["x"] = Standing(
@@ -98,12 +111,12 @@ async def test_the_desk_knows_that_somebody_looks_as_long_as_somebody_does(tmp_p
 
 
 async def test_a_frame_that_fails_ends_the_console_discreetly(tmp_path: Path) -> None:
-    def broken() -> None:
+    def broken() -> Iterator[None]:
         raise RuntimeError("on purpose")
 
     async def failing() -> None:
         async with ground(tmp_path) as here:
-            here.app.look = broken  # type: ignore[method-assign]
+            here.app.looking = broken  # type: ignore[method-assign]
             here.desk.changed()
             await here.until(lambda: here.app._closing)
 
@@ -131,3 +144,30 @@ def test_a_footer_is_made_once_for_its_keys_and_its_width() -> None:
     keys = [("a", "One"), ("b", "Two")]
     assert hints(keys, 80) is hints(list(keys), 80)
     assert hints(keys, 80).plain != hints(keys, 7).plain
+
+
+@pytest.mark.parametrize(("part", "frames"), [(0.0, 1), (2 * PART, 4)])
+async def test_a_look_that_takes_its_time_is_done_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: float, frames: int
+) -> None:
+    done: list[float] = []
+
+    def looking() -> Iterator[None]:
+        for _ in range(3):
+            done.append(clock.now)
+            clock.now += part
+            yield
+
+    async with ground(tmp_path) as here:
+        with monkeypatch.context() as patched:
+            clock = SimpleNamespace(now=0.0)
+            patched.setattr("cancel_tui.console.app.perf_counter", lambda: clock.now)
+            patched.setattr(here.app, "looking", looking)
+            here.app._looking, here.app._rest_until = None, 0.0
+            here.desk.changed()
+            pauses = [here.app._frame()]
+            while pauses[-1] is None:
+                pauses.append(here.app._frame())
+        assert len(done) == 3
+        assert len(pauses) == frames
+        assert here.app._spent == pytest.approx(3 * part)

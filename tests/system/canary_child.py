@@ -21,7 +21,7 @@ CRASHES = {
     "adapter": ("cancel_tui.venues.adapter", "HttpVenue", "classify"),
     "desk": ("cancel_tui.desk.desk", "Desk", "close"),
     "listing": ("cancel_tui.desk.desk", "Desk", "list_venue"),
-    "console": ("cancel_tui.console.app", "CancelApp", "look"),
+    "console": ("cancel_tui.console.app", "CancelApp", "looking"),
     "screen": ("cancel_tui.console.grid", "OrderGrid", "render_line"),
 }
 """Where a fault is put: module, class, method."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cancel_tui.console.frames import FRAMES, GATHER, QUIET, Frames
+from cancel_tui.console.frames import BETWEEN, FRAMES, GATHER, QUIET, Frames
 
 TICK = 1e-6
 
@@ -150,3 +150,52 @@ def test_a_frame_may_be_the_last_one(loop: Loop) -> None:
     made.begin()
     loop.until(loop.now + 5.0)
     assert len(desk.at) == 1
+
+
+def test_a_frame_in_parts_leaves_time_between_them_and_counts_as_one(loop: Loop) -> None:
+    at: list[float] = []
+
+    def part() -> float | None:
+        at.append(loop.now)
+        return None if len(at) % 3 else 1.0
+
+    made = Frames(part)
+    began = loop.now
+    made.begin()
+    loop.until(began + 1.5)
+    first = began + GATHER
+    parts = [start + number * BETWEEN for start in (first, first + 1.0) for number in range(3)]
+    assert at == [pytest.approx(moment) for moment in parts]
+    assert made.count == 2
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_what_happens_between_the_parts_of_a_frame_is_in_the_one_after_it(loop: Loop, parts: int) -> None:
+    done: list[float] = []
+
+    def part() -> float | None:
+        done.append(loop.now)
+        if len(done) == 1:
+            made.wake()
+        return inf if len(done) % parts == 0 else None
+
+    made = Frames(part)
+    began = loop.now
+    made.begin()
+    loop.until(began + 5.0)
+    assert len(done) == 2 * parts
+    assert done[parts] == pytest.approx(began + GATHER + 1 / FRAMES)
+
+
+def test_an_end_between_two_parts_is_the_end(loop: Loop) -> None:
+    at: list[float] = []
+
+    def part() -> None:
+        at.append(loop.now)
+
+    made = Frames(part)
+    made.begin()
+    loop.until(loop.now + GATHER + 1.5 * BETWEEN)
+    made.end()
+    loop.until(loop.now + 5.0)
+    assert len(at) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -14,7 +14,7 @@ from cancel_tui.console import lines
 from cancel_tui.console.columns import Column
 from cancel_tui.console.commands import Where, shown_key
 from cancel_tui.console.grid import OrderGrid
-from cancel_tui.console.rows import RowSource
+from cancel_tui.console.rows import AT_ONCE, RowSource
 from cancel_tui.console.screens.base import FLOOR, DeskScreen
 from cancel_tui.console.totals import Sum, sum_of
 from cancel_tui.console.why import why
@@ -92,20 +92,31 @@ class MainScreen(DeskScreen):
 
     # Paint
 
+    @property
+    def _standing(self) -> bool:
+        """Whether its parts are there, the grid among them."""
+        return self.whole and any(part.id == "grid" for part in self.children)
+
     def tick(self) -> None:
-        """Take what is new at the desk, then draw; nothing while the screen is going away."""
-        if not self.whole or not any(part.id == "grid" for part in self.children):
+        """Take what is new at the desk, then draw, in one go."""
+        for _ in self.ticks():
+            pass
+
+    def ticks(self) -> Iterator[None]:
+        """The same in parts; nothing while the screen is going away."""
+        desk, ledger = self.console_app.desk, self.console_app.ledger
+        while self._rows.look(AT_ONCE):
+            yield
+        if not self._standing:
             return
-        desk = self.console_app.desk
-        now = desk.clock.monotonic()
-        changed, gone = self._rows.changes()
-        self.grid.apply(changed, gone, now)
-        ended = [row.key for row in changed if self.console_app.ledger.over(row.key)]
-        self.grid.unmark(ended)
+        changed, gone = self._rows.take()
+        self.grid.apply(changed, gone, desk.clock.monotonic())
+        self.grid.unmark(row.key for row in changed if ledger.over(row.key))
         if not desk.slots:
             self.grid.set_placeholder("no venue is switched on: V shows them" if desk.off else NO_VENUE)
         elif all(slot.listed_at is not None for slot in desk.slots.values()):
             self.grid.set_placeholder("no open orders in anything that the venues can list")
+        yield
         super().tick()
 
     def paint(self) -> None:
