@@ -35,4 +35,26 @@ def test_commands_are_loaded_without_and_run_with_a_look_for_garbage() -> None:
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout == "0 [False, False, (True, True, 50)]\n", done.stderr
+    assert done.stdout == "0 [False, False, (True, True, 1250)]\n", done.stderr
+
+
+YOUNG = """
+import gc
+from cancel_tui import garbage
+garbage.hold()
+garbage.settle()
+seen = []
+def looked(phase, about):
+    if phase == "start" and about["generation"] < 2:
+        seen.append(sum(len(gc.get_objects(generation=one)) for one in range(about["generation"] + 1)))
+gc.callbacks.append(looked)
+kept = [[] for _ in range(200_000)]
+print(len(seen) > 10, max(seen) < 6_000)
+"""
+
+
+def test_no_look_at_the_young_goes_through_many_objects_even_where_all_of_them_last() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", YOUNG], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "True True\n", done.stderr
