@@ -112,7 +112,8 @@ class Bench:
         now = self.clock.monotonic()
         for name in self.desk.slots:
             engine = Engine(name, Capabilities(connections=10**6, read_order=True), Aim(Scope(raw={})), now)
-            stub: Any = cast("Any", type("Stub", (), {"closed_plan": None, "pace": None}))
+            parts = {"closed_plan": None, "pace": None, "wire_for": lambda *_: None}
+            stub: Any = cast("Any", type("Stub", (), parts))
             kill.runs[name] = VenueRun(kill.kill_id, engine, stub, stub, self.clock, self.desk.journal, set())
             engine.closed_planner = None
             engine.ready = lambda _, at: at
