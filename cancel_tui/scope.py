@@ -54,8 +54,11 @@ class Scope:
             return Match.NO
         if not self._limited:
             return Match.YES
-        answers: list[Match] = []
-        # Only what is limited is looked at: this is asked of every order of every list.
+        # Only what is limited is looked at: this is asked of every order of every list, and before the first
+        # cancel of a kill leaves.
+        if self.sides and (side := _side(self.sides, order.side)) is Match.NO:
+            return side
+        answers = [side] if self.sides else []
         if self.accounts:
             answers.append(_within(self.accounts, order.account, "account" in lacks))
         if self.symbols:
@@ -63,8 +66,6 @@ class Scope:
         if self.exchanges:
             exchange = order.exchange.raw if order.exchange else None
             answers.append(_within(self.exchanges, exchange, "exchange" in lacks))
-        if self.sides:
-            answers.append(_side(self.sides, order.side))
         if self.older_than is not None:
             answers.append(_age(self.older_than, order.created_at))
         if self.keep_protective:
@@ -108,6 +109,9 @@ class Scope:
         return self.keys is None
 
 
+_SIDES = len(Side)
+
+
 def _within(wanted: frozenset[str], value: str | None, absent: bool) -> Match:
     if value is None:
         return Match.NO if absent else Match.UNREADABLE
@@ -115,11 +119,9 @@ def _within(wanted: frozenset[str], value: str | None, absent: bool) -> Match:
 
 
 def _side(wanted: frozenset[Side], value: Side | None) -> Match:
-    if len(wanted) == len(Side):
+    if value in wanted or len(wanted) == _SIDES:
         return Match.YES
-    if value is None:
-        return Match.UNREADABLE
-    return Match.YES if value in wanted else Match.NO
+    return Match.UNREADABLE if value is None else Match.NO
 
 
 def _age(before: float, created: float | None) -> Match:

@@ -29,7 +29,7 @@ from cancel_tui.desk.impasse import blocked
 from cancel_tui.desk.pacing import jitter
 from cancel_tui.desk.state import KillState, Native
 from cancel_tui.desk.track import Track, plan
-from cancel_tui.orders import Family, Order, OrderId, OrderKey
+from cancel_tui.orders import Family, Order, OrderId, OrderKey, OrderStatus
 from cancel_tui.scope import Match
 from cancel_tui.venues.base import CallClass, CancelAck, CancelAllAck
 from cancel_tui.venues.outcome import (
@@ -60,7 +60,11 @@ class Cancelling(KillState):
         match, lacks, now = self.aim.scope.match, self.capabilities.lacks, self.started
         for order, begun in orders:
             if order.status.live and match(order, lacks) is Match.YES:
-                self._track(order.key, now).see(order, begun, now)
+                if order.key in self.tracks or order.status is OrderStatus.PENDING_CANCEL:
+                    self._track(order.key, now).see(order, begun, now)
+                else:
+                    self.tracks[order.key] = Track.listed(order, now)
+                    self.changes.note(order.key)
 
     def learn_spelling(self, symbols: Iterable[str]) -> None:
         """Take the venue's exact spelling of symbols, from lists made before."""

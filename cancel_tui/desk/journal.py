@@ -191,6 +191,10 @@ class Journal:
             return
         await done
 
+    def push(self) -> None:
+        """Hand over what is waited for now, and not in the next turn of the event loop."""
+        self._send(asyncio.get_running_loop())
+
     def urge(self) -> None:
         """Stand still until what was handed over is written, for 2 ms at most.
 
@@ -198,7 +202,7 @@ class Journal:
         writes gets no turn of the interpreter meanwhile. A disk that once took longer is not stood still for
         again before it has written all that it was given.
         """
-        self._send(asyncio.get_running_loop())
+        self.push()
         if self._sluggish or not self._waited:
             return
         last = self._waited[-1].written

@@ -7,7 +7,8 @@ by a hold, or because a later list contradicts its flat.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
@@ -28,6 +29,8 @@ from cancel_tui.orders import OrderKey, VenueName
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
 
+TOGETHER = 0.005
+"""Seconds after which the venues that are ready wait for no other before their first cancels leave."""
 REOPENINGS = 3
 """How often a kill takes up a venue again whose flat was contradicted; after that it is only alarmed."""
 
@@ -102,15 +105,33 @@ class Kill:
             version=__version__,
             **(self.about | whoami()),
         )
+        # The disk works on it while the venues are made ready; their first cancels are written together.
+        journal.push()
+        begun, waiting = clock.monotonic(), list[VenueRun]()
         for name in self.names:
-            try:
+            with self._told(journal, name):
                 run = self.ready(name) if self.ready is not None else None
                 if run is not None:
                     self._take(name, run)
-                    run.begin()
-            except Exception as error:
-                # Its own task tries again, and a fault there is told; other venues lose nothing by it.
-                journal.note("fault", kill=self.kill_id, venue=name, what=type(error).__name__)
+                    run.prepare()
+                    waiting.append(run)
+            if clock.monotonic() - begun > TOGETHER:
+                self._let_leave(journal, waiting)
+        self._let_leave(journal, waiting)
+
+    def _let_leave(self, journal: Journal, waiting: list[VenueRun]) -> None:
+        for run in waiting:
+            with self._told(journal, run.venue.name):
+                run.begin()
+        waiting.clear()
+
+    @contextmanager
+    def _told(self, journal: Journal, name: VenueName) -> Iterator[None]:
+        """A fault of ours is told; the venue's own task tries again, and other venues lose nothing by it."""
+        try:
+            yield
+        except Exception as error:
+            journal.note("fault", kill=self.kill_id, venue=name, what=type(error).__name__)
 
     async def run(self) -> None:
         """Run every venue to its end, once it was begun."""

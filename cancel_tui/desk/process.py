@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ _BEYOND = 1 << 40
 """On Windows locks are mandatory: a byte far behind the end of every file is locked instead of the file."""
 
 
+@cache
 def whoami() -> dict[str, str]:
-    """Who acts, and on which machine, as far as the system tells."""
+    """Who acts, and on which machine, as far as the system tells; asked once."""
     try:
         operator = getpass.getuser()
     except (KeyError, OSError, ImportError):

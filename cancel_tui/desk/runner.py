@@ -74,6 +74,7 @@ class VenueRun:
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: set[asyncio.Task[None]] = set()
         self._nudge = asyncio.Event()
+        self._prepared: tuple[float, list[Action]] | None = None
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = inf
         self._flying = flying
@@ -106,6 +107,10 @@ class VenueRun:
         self.over = True
         self.changed()
 
+    def prepare(self) -> None:
+        """Find out what is to be done first, and write its cancels down, so that `begin` can send them."""
+        self._prepared = self._next()
+
     def begin(self) -> None:
         """Let the first cancels leave before `run` has its first turn."""
         self._step()
@@ -116,11 +121,15 @@ class VenueRun:
             await self._wait(min(self.engine.wake_at(now) - now, _TICK))
             self.changed()
 
-    def _step(self) -> bool:
-        """Start what may be done now; whether all is over."""
+    def _next(self) -> tuple[float, list[Action]]:
         now = self._clock.monotonic()
         actions = self.engine.next(now)
         self._announce(actions, now)
+        return now, actions
+
+    def _step(self) -> bool:
+        """Start what may be done now; whether all is over."""
+        (now, actions), self._prepared = self._prepared or self._next(), None
         for action in actions:
             if isinstance(action, SendCancel):
                 self._leaves(action.key)

@@ -70,6 +70,19 @@ class Track(msgspec.Struct, eq=False, gc=False):
     doubted: bool = False
     """Such a list contradicts its end, and the venue has not been asked about it since."""
 
+    @classmethod
+    def listed(cls, order: Order, now: float) -> Track:
+        """What is known of an order of which a list is all: as if it had just been seen there, live."""
+        filled = order.filled
+        return cls(
+            order.key,
+            order=order,
+            since=now,
+            sighted=True,
+            last_seen_filled=filled,
+            first_seen_filled=filled,
+        )
+
     def apply(self, event: Event, now: float) -> None:
         """Take one step of the table."""
         stage = step(self.stage, event)

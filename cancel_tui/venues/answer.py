@@ -8,6 +8,9 @@ arrives goes to h11 from its first byte.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cancel_tui.venues.base import Reply
@@ -24,6 +27,8 @@ _PLAIN_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]{0,200}\r\n")
 _PLAIN_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):[ ]?([!-~](?:[ -~]{0,2000}[!-~])?)\r\n")
 _PLAIN_LENGTH = re.compile(r"0|[1-9][0-9]{0,6}")
 _BODILESS = frozenset({204, 205, 304})
+_SHORT = 1024
+"""Bytes of a head that is worth remembering."""
 _OTHER_METHODS = frozenset({b"HEAD", b"CONNECT"})
 _STEERS = frozenset({"transfer-encoding", "content-encoding", "upgrade", "trailer", "connection", "te"})
 """Headers that change how an answer is to be read, or what becomes of its connection."""
@@ -38,13 +43,24 @@ def plain(method: bytes, data: bytes) -> Reply | None:
     end = data.find(b"\r\n\r\n") + 2
     if not 2 <= end <= MAX_HEAD - 2 or method in _OTHER_METHODS:
         return None
-    status = _PLAIN_STATUS.match(data, 0, end)
+    # Answers to cancels begin alike, most of them byte for byte.
+    head = _seen_head(data[:end]) if end <= _SHORT else _plain_head(data[:end])
+    body = data[end + 2 :]
+    if head is None or head[2] != len(body) or len(body) > MAX_BODY:
+        return None
+    status, headers, _ = head
+    return Reply(status, headers, body)
+
+
+def _plain_head(head: bytes) -> tuple[int, Mapping[str, str], int] | None:
+    """Status, headers and length of the body that a plain head tells; None for any other."""
+    status = _PLAIN_STATUS.match(head)
     if status is None or int(status[1]) in _BODILESS:
         return None
     headers: dict[str, str] = {}
     at = status.end()
-    while at < end:
-        header = _PLAIN_HEADER.match(data, at, end)
+    while at < len(head):
+        header = _PLAIN_HEADER.match(head, at)
         if header is None:
             return None
         name = header[1].decode("ascii").lower()
@@ -53,10 +69,12 @@ def plain(method: bytes, data: bytes) -> Reply | None:
         headers[name] = header[2].decode("ascii")
         at = header.end()
     length = headers.get("content-length", "")
-    body = data[end + 2 :]
-    if not _PLAIN_LENGTH.fullmatch(length) or int(length) != len(body) or len(body) > MAX_BODY:
+    if not _PLAIN_LENGTH.fullmatch(length):
         return None
-    return Reply(int(status[1]), headers, body)
+    return int(status[1]), MappingProxyType(headers), int(length)
+
+
+_seen_head = lru_cache(64)(_plain_head)
 
 
 class Answer:

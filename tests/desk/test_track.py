@@ -303,3 +303,16 @@ def test_a_plan_holds_every_order_once_and_is_stable(rows: list[tuple[str, int, 
 
 def test_an_order_that_was_never_described_has_a_place() -> None:
     assert len(plan([Track(key("a")), Track(key("b"))])) == 2
+
+
+@pytest.mark.parametrize("status", [one for one in LIVE if one is not OrderStatus.PENDING_CANCEL])
+@pytest.mark.parametrize("filled", [None, "0", "1.5"])
+def test_an_order_that_only_a_list_told_of_is_as_if_it_had_been_seen(
+    status: OrderStatus, filled: str | None
+) -> None:
+    one = order(status, filled=filled)
+    seen = Track(one.key, since=7.0)
+    seen.see(one, 6.0, 7.0)
+    listed = Track.listed(one, 7.0)
+    names = Track.__struct_fields__
+    assert [getattr(listed, name) for name in names] == [getattr(seen, name) for name in names]

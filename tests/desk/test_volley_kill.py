@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,31 @@ async def test_a_fault_of_ours_at_one_venue_holds_up_no_other(
         await at.finish(task)
         assert first in kill.runs, "its own task has tried again"
         assert kill.verdict is Verdict.FLAT
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_first_cancels_are_written_together_unless_a_venue_takes_long_to_make_ready(
+    tmp_path: Path, flown: list[OrderKey], monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    plain = ("cs-spot", "p99", "broker")
+    async with stage(tmp_path, 120) as at:
+        at.desk.watch()
+        await at.until(lambda: all(slot.complete for slot in at.desk.slots.values()))
+        await at.desk.warm()
+        monkeypatch.setattr("cancel_tui.desk.kill.TOGETHER", 0.0 if slow else inf)
+        kill = at.desk.plan_kill(BUYS, deadline=300.0)
+        ready, left = kill.ready, list[int]()
+        assert ready is not None
+
+        def looking(name: VenueName) -> VenueRun | None:
+            if name in plain:
+                left.append(len(flown))
+            if slow:
+                at.clock.advance(0.001)
+            return ready(name)
+
+        kill.ready = looking
+        task = at.desk.start(kill, scope_json(BUYS))
+        assert {one.venue for one in flown} >= set(plain)
+        assert (left == [0, 0, 0]) is not slow, "others wait for no venue that takes its time"
+        await at.finish(task)

@@ -322,3 +322,16 @@ def test_a_damaged_answer_gets_one_verdict_however_it_is_cut() -> None:
         assert verdict(pieces) == whole, raw
         verdicts.add("taken" if isinstance(whole, tuple) else whole)
     assert verdicts == {"taken", "unusable"}
+
+
+def test_a_head_that_was_seen_before_says_nothing_of_another_body_and_cannot_be_changed() -> None:
+    first, second = answer(b'{"a":1}'), answer(b'{"b":2}')
+    one, other = plain(b"DELETE", first), plain(b"DELETE", second)
+    assert one is not None
+    assert other is not None
+    assert (one.body, other.body) == (b'{"a":1}', b'{"b":2}')
+    assert plain(b"DELETE", first + b" ") is None, "longer than its head says"
+    assert plain(b"DELETE", first[:-1]) is None
+    assert plain(b"HEAD", first) is None
+    with pytest.raises(TypeError):
+        one.headers["content-length"] = "0"  # type: ignore[index]
