@@ -183,6 +183,11 @@ class Cancelling(KillState):
         self._resend.discard(track.key)
         self._pressed.discard(track.key)
 
+    @property
+    def queued(self) -> int:
+        """How many cancels wait for a free connection."""
+        return len(self._queue)
+
     def coming(self, count: int, now: float) -> list[OrderKey]:
         """Orders whose cancels leave next, the most urgent first, while cancels leave as fast as they can."""
         return list(islice(self._queue, count)) if self._rushing(now) else []

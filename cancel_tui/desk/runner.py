@@ -149,7 +149,9 @@ class VenueRun:
         if not new and len(self._written) > AHEAD // 2:
             return
         room = self.lane.pace(CallClass.CANCEL).left(now) - len(new) - len(self._written)
-        coming = self.engine.coming(AHEAD, now) if room >= AHEAD else []
+        # The first ones wait for this record: it is kept short.
+        count = AHEAD if self._written or not new else len(new)
+        coming = self.engine.coming(count, now) if room >= AHEAD else []
         new += [key for key in coming if key not in self._written]
         # What would have to wait for its pace is written down when it leaves.
         if new and room >= 0:
@@ -165,7 +167,8 @@ class VenueRun:
         key = self.engine.one_more(now)
         if key is not None:
             self._leaves(key)
-            if len(self._written) <= AHEAD // 2:
+            written = len(self._written)
+            if written <= AHEAD // 2 and written < self.engine.queued:
                 self._announce((), now)
         return key
 

@@ -25,9 +25,9 @@ from cancel_tui.venues.base import CallClass, Message, Raw, Reply, Venue, Writes
 from cancel_tui.venues.line import Line, Mark
 from cancel_tui.venues.outcome import Unanswered
 
-GLANCE = 0.005
+GLANCE = 0.02
 """Seconds between two looks whether answers can be looked into."""
-PUT_OFF = 0.1
+PUT_OFF = 0.25
 """Seconds for which answers are put off at the most."""
 FEW = 4
 """Answers that are looked into before others get a turn on the event loop."""
@@ -172,7 +172,7 @@ class Volley:
         flight.port.flown = Flown(raw, now, self._clock.wall())
         self._engine.answered(now)
         try:
-            left = flight.line.quiet and self._next(flight.line)
+            left = self._next(flight.line)
         except Exception:
             # A fault of ours costs neither the connection nor this answer; the runner's next step meets it.
             left, self._over = False, True
@@ -191,7 +191,7 @@ class Volley:
         key = None if self._over else self._sender.one_more()
         if key is None:
             return False
-        if self._may_leave(key) and self._leave(key, line):
+        if line.quiet and self._may_leave(key) and self._leave(key, line):
             return True
         self._sender.cancel_by_task(key)
         return False
