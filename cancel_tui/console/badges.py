@@ -105,6 +105,8 @@ EXPIRED: Maker = partial(Badge, "expired", "\N{WHITE DIAMOND}", "=", "expired")
 REJECTED: Maker = partial(Badge, "rejected", "\N{CIRCLED DIVISION SLASH}", "/", "rejected")
 GONE: Maker = partial(Badge, "gone", "\N{DOTTED CIRCLE}", "o", "gone")
 NOT_SEEN: Maker = partial(Badge, "not seen", "\N{MEDIUM SHADE}", ":", "stale")
+_HEALTHY = OPEN()
+"""What nearly every order of a calm book shows: one for all of them."""
 STATES: tuple[Maker, ...] = (
     OPEN,
     NEW,
@@ -227,7 +229,7 @@ def _alive(order: Order) -> Badge:
         return LIVE(note=f"“{order.venue_status}”" if order.venue_status else "")
     if order.status is OrderStatus.PARTIALLY_FILLED or order.filled:
         return PART(note=_share(order))
-    return OPEN()
+    return _HEALTHY
 
 
 def _share(order: Order) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cancel_tui.cancels import Stage
+from cancel_tui.cancels import Ending, Stage
 from cancel_tui.console.badges import badge_for
 from cancel_tui.console.grid_model import GridRow
 from cancel_tui.console.lines import took
@@ -34,13 +34,17 @@ _Standing = tuple[Order, Track | None, float | None]
 """An order, its cancel and, where it is in doubt, since when nobody has seen it."""
 
 
+_Told = tuple[Order, Stage | None, float | None, Ending | None, float | None, float | None]
+_Mark = Order | _Told
+
+
 class RowSource(msgspec.Struct):
     """Remembers what the grid was told, and tells what is different now."""
 
     ledger: Ledger
     recent: Recent = msgspec.field(default_factory=Recent)
     """What has left, or is about to."""
-    _shown: dict[OrderKey, tuple[object, ...]] = msgspec.field(default_factory=dict)
+    _shown: dict[OrderKey, _Mark] = msgspec.field(default_factory=dict)
     _count: int = 0
     _place: int = 0
     _looked: float = -inf
@@ -71,9 +75,14 @@ class RowSource(msgspec.Struct):
         """
         clock = self.ledger.desk.clock
         now, wall = clock.monotonic(), clock.wall()
-        self._waiting.update(dict.fromkeys(self._due(now)))
-        for key in list(islice(self._waiting, most if len(self._waiting) <= MANY else None)):
-            del self._waiting[key]
+        due = self._due(now)
+        if most is None or len(due) + len(self._waiting) > MANY:
+            due.update(self._waiting)
+            self._waiting, keys = {}, iter(due)
+        else:
+            self._waiting.update(dict.fromkeys(due))
+            keys = self._next(most)
+        for key in keys:
             standing = self._standing(key, now)
             self._remember(key, standing, now)
             if standing is None:
@@ -82,20 +91,19 @@ class RowSource(msgspec.Struct):
                     self._gone.append(key)
                 continue
             order, track, unseen = standing
-            mark = (
-                order,
-                _stage(track),
-                track and track.since,
-                track and track.ending,
-                unseen,
-                _halted(track),
-            )
+            mark = _mark(order, track, unseen)
             if self._shown.get(key) == mark:
                 continue
             self._shown[key] = mark
             self._count += 1
             self._changed[key] = self._row(order, track, unseen, now, wall)
         return bool(self._waiting)
+
+    def _next(self, most: int) -> Iterator[OrderKey]:
+        """So many of the orders that wait for a look, those that wait longest first."""
+        for key in list(islice(self._waiting, most)):
+            del self._waiting[key]
+            yield key
 
     def _due(self, now: float) -> set[OrderKey]:
         """The orders whose rows may be others than at the last look."""
@@ -135,10 +143,10 @@ class RowSource(msgspec.Struct):
             elif len(self.recent):
                 self.recent.forget(key)
         elif key in self._shown:
-            order = self._shown[key][0]
-            if isinstance(order, Order):
-                word = order.status.value if order.status.terminal else NOT_LISTED
-                self.recent.note(Ended(order, word, now))
+            mark = self._shown[key]
+            order = mark if isinstance(mark, Order) else mark[0]
+            word = order.status.value if order.status.terminal else NOT_LISTED
+            self.recent.note(Ended(order, word, now))
 
     def _standing(self, key: OrderKey, now: float) -> _Standing | None:
         """How an order is to be shown; None where it has no row."""
@@ -175,6 +183,14 @@ class RowSource(msgspec.Struct):
         )
         born = None if order.created_at is None else now - (wall - order.created_at)
         return GridRow(key=order.key, order=order, stage=stage, badge=badge, revision=self._count, born=born)
+
+
+def _mark(order: Order, track: Track | None, unseen: float | None) -> _Mark:
+    """What a row is made of; an order that nothing is known of besides is its own mark."""
+    if track is None and unseen is None:
+        return order
+    since, ending = (None, None) if track is None else (track.since, track.ending)
+    return order, _stage(track), since, ending, unseen, _halted(track)
 
 
 def _stage(track: Track | None) -> Stage | None:

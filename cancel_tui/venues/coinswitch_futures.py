@@ -55,6 +55,7 @@ from cancel_tui.venues.coinswitch_rows import (
     acknowledged,
     following,
     inner_order,
+    loader,
     must_name,
     named,
     query_to,
@@ -64,7 +65,6 @@ from cancel_tui.venues.coinswitch_rows import (
     status_of,
     still_open,
     unless_zero,
-    unopened_page,
 )
 from cancel_tui.venues.coinswitch_windows import AHEAD, NEWEST, WIDEST, Span, Windows, fixed, lookback, newest
 from cancel_tui.venues.decode import Unreadable, Words, epoch, flag, number, own, table, text, wrapped
@@ -119,7 +119,7 @@ class CoinSwitchFutures(CoinSwitch):
         )
         super().__init__(settings, credentials, clock, capabilities)
         self._windows = Windows(settings.lookback_days)
-        self._known: dict[bytes, Row] = {}
+        self._known: dict[bytes, Row] | None = None
         """Rows of the newest window's last list, by the JSON that said them."""
 
     async def parts(self, port: Port) -> Outcome[Parts]:
@@ -285,7 +285,7 @@ class CoinSwitchFutures(CoinSwitch):
         def parse(answer: Any) -> tuple[Page, Span]:
             return read_page(answer, read, ROWS, "created_at", sent.end, repeats), sent
 
-        return await self.ask(port, call, build, parse, unopened_page)
+        return await self.ask(port, call, build, parse, loader(repeats))
 
     # ------------------------------------------------------------------ rows
 

@@ -29,7 +29,7 @@ from cancel_tui.orders import (
 )
 from cancel_tui.venues.adapter import LONGEST_ID
 from cancel_tui.venues.base import CancelAck, ClosedQuery, PartList
-from cancel_tui.venues.decode import Unreadable, Words, epoch, number, own, table, text, unopened, wrapped
+from cancel_tui.venues.decode import Unreadable, Words, decode, epoch, number, own, table, text, wrapped
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Reason, Refused, Unanswered, describe
 from cancel_tui.venues.repeats import Repeats
 
@@ -142,9 +142,9 @@ class Page(msgspec.Struct, frozen=True):
         return bottom
 
 
-def unopened_page(body: bytes) -> Any:
-    """A list answer whose rows are not decoded."""
-    return unopened(body, "data", "orders")
+def loader(repeats: Repeats[Row] | None) -> Callable[[bytes], Any]:
+    """How a list answer is decoded: its rows only where they are not compared with those of a list before."""
+    return decode if repeats is None else lambda body: repeats.load(body, "data", "orders")
 
 
 def read_page(
@@ -178,7 +178,7 @@ def read_page(
     def how(row: Any) -> Row:
         return (read(row), millis(row.get(created))) if isinstance(row, dict) else (None, None)
 
-    rows = [repeats.read(row, how) for row in raw]
+    rows = repeats.read_all(raw, how)
     orders = tuple(order for order, _ in rows if order is not None)
     times = tuple(time for _, time in rows if time is not None)
     return Page(orders, len(raw), limit, times, cursor, to_time)

@@ -39,13 +39,13 @@ from cancel_tui.venues.coinswitch_rows import (
     acknowledged,
     following,
     inner_order,
+    loader,
     must_name,
     named,
     query_to,
     read_page,
     read_spot_order,
     safe_id,
-    unopened_page,
 )
 from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import Answered, Failure, NotSent, Outcome, Reason, Refused, Unanswered
@@ -93,7 +93,7 @@ class CoinSwitchSpot(CoinSwitch):
         super().__init__(settings, credentials, clock, capabilities)
         self._counts: dict[CallClass, tuple[int, ...]] = {CallClass.LIST: COUNTS, CallClass.CLOSED: COUNTS}
         """What is still worth asking for; what the venue refused is not asked again in this process."""
-        self._known: dict[bytes, Row] = {}
+        self._known: dict[bytes, Row] | None = None
         """Rows of the list before, by the JSON that said them."""
         self._pulse = Pulse(_PING_SECONDS)
 
@@ -261,7 +261,7 @@ class CoinSwitchSpot(CoinSwitch):
             return read_page(answer, self._order, count, "created_time", to_time, repeats)
 
         build = partial(self.signed, "GET", "/orders", query)
-        return await self.ask(port, call, build, read, unopened_page)
+        return await self.ask(port, call, build, read, loader(repeats))
 
     # ------------------------------------------------------------------ stream
 

@@ -98,7 +98,7 @@ class P99Venue(HttpVenue):
         self._curing = asyncio.Lock()
         self._generation = 0
         """Grows with every offset that is news; tells whether a request was signed before or after."""
-        self._known: dict[bytes, Row] = {}
+        self._known: dict[bytes, Row] | None = None
         """Rows of the list before, by the JSON that said them."""
         self._tried = -math.inf
         """When a 401 last made us measure, monotonic seconds."""
@@ -218,7 +218,7 @@ class P99Venue(HttpVenue):
             upto = "" if end is None else f"&end={end}"
             query = f"status={status}{upto}&limit={PAGE}"
             build = partial(self._signed, "GET", "/spot/orders", query)
-            outcome = await self.ask(port, CallClass.LIST, build, read, decode.unopened)
+            outcome = await self.ask(port, CallClass.LIST, build, read, repeats.load)
             if not isinstance(outcome, Answered):
                 return outcome
             page = outcome.value

@@ -206,7 +206,7 @@ def page_of(venue: VenueName, value: Any, repeats: Repeats[Row] | None = None) -
         raise Unreadable("list is no array")
     repeats = Repeats() if repeats is None else repeats
     how = partial(_row, venue)
-    rows = [repeats.read(row, how) for row in value]
+    rows = repeats.read_all(value, how)
     orders = tuple(order for order, _ in rows if order is not None)
     told = [second for _, second in rows if second is not None]
     return Page(orders, len(value), min(told, default=None), max(told, default=None))

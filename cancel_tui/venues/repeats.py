@@ -5,12 +5,12 @@ What a row is read as depends on its words alone, so the same JSON need not be d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cancel_tui.venues.decode import decode
+from cancel_tui.venues.decode import decode, unopened
 
 T = TypeVar("T")
 
@@ -19,12 +19,23 @@ class Repeats(Generic[T]):
     """The rows of one list while it is read, beside those of the list before.
 
     Whoever keeps `written` for the next list keeps what is listed now, and nothing that was listed earlier.
+    Without a list before, nothing is compared and nothing is kept: a first list is the one that is waited
+    for, and rows that are decoded one by one take longer. The one behind it is then the first to be kept.
     """
 
     def __init__(self, known: Mapping[bytes, T] | None = None) -> None:
+        self._first = known is None
         self._known: Mapping[bytes, T] = known if known is not None else {}
         self.written: dict[bytes, T] = {}
         """What the rows of this list were read as, by the JSON that said them."""
+
+    def load(self, body: bytes, *names: str) -> Any:
+        """JSON, its rows under these names not decoded where they are compared. Raises Unreadable."""
+        return decode(body) if self._first else unopened(body, *names)
+
+    def read_all(self, rows: Iterable[object], how: Callable[[Any], T]) -> list[T]:
+        """What each of the rows means, as `read` says."""
+        return [how(row) for row in rows] if self._first else [self.read(row, how) for row in rows]
 
     def read(self, row: object, how: Callable[[Any], T]) -> T:
         """What a row means; one that is not decoded yet is decoded where its words are new.

@@ -179,7 +179,13 @@ class RoxomVenue(HttpVenue):
         inst_type = part.id.removeprefix(_PART)
         repeats: Repeats[Order | None] = Repeats(self._known.get(inst_type))
         read = partial(self._rows, repeats=repeats)
-        outcome = await self._asked(port, CallClass.LIST, partial(self._list, inst_type), read, _unopened)
+        outcome = await self._asked(
+            port,
+            CallClass.LIST,
+            partial(self._list, inst_type),
+            read,
+            lambda body: repeats.load(body, "data", "orders"),
+        )
         if isinstance(outcome, Refused) and _definite(outcome):
             self._refused.add(inst_type)
             if inst_type in self._listed or self._refused.issuperset(self._types):
@@ -206,7 +212,7 @@ class RoxomVenue(HttpVenue):
             raise Unreadable("list is no array")
         repeats = Repeats() if repeats is None else repeats
         how = partial(order_of, self.name)
-        orders = tuple(order for row in listed if (order := repeats.read(row, how)) is not None)
+        orders = tuple(order for order in repeats.read_all(listed, how) if order is not None)
         return orders, len(listed) - len(orders)
 
     def _remember(self, inst_type: str, orders: Sequence[Order]) -> None:
@@ -433,11 +439,6 @@ def _ids(value: Any) -> CancelAllAck:
     if not isinstance(listed, list):
         raise Unreadable("the ids are no array")
     return CancelAllAck(tuple(OrderId(one) for one in listed if isinstance(one, str) and one))
-
-
-def _unopened(body: bytes) -> Any:
-    """A list's answer, its rows not decoded."""
-    return decode.unopened(body, "data", "orders")
 
 
 def _json(body: bytes) -> Any:

@@ -192,6 +192,7 @@ async def test_a_second_list_keeps_the_rows_it_says_again_and_reads_those_that_i
 
     one, other = rows
     port.rows = [one, other]
+    assert list(await read()) == [one[key], other[key]], "the first list keeps nothing"
     first = await read()
     assert list(first) == [one[key], other[key]]
     port.rows = [{**one, **change}, other]
