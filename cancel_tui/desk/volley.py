@@ -201,13 +201,17 @@ class Volley:
         now = self._clock.monotonic()
         busy = self._busy(now)
         for _ in range(min(FEW, len(self._came))):
-            flown = self._came[0].port.flown
-            if busy and flown is not None and now - flown.at < PUT_OFF:
+            if busy and not self._overdue(now):
                 break
             self._hand_on(self._came.popleft())
         self._glance = None
         if self._came:
-            self._look_later(asyncio.get_running_loop(), busy)
+            self._look_later(asyncio.get_running_loop(), busy and not self._overdue(now))
+
+    def _overdue(self, now: float) -> bool:
+        """Whether the oldest answer was put off for long enough."""
+        flown = self._came[0].port.flown if self._came else None
+        return flown is not None and now - flown.at >= PUT_OFF
 
     def _look_later(self, loop: asyncio.AbstractEventLoop, busy: bool) -> None:
         self._glance = loop.call_later(GLANCE, self._look) if busy else loop.call_soon(self._look)

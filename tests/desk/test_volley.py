@@ -188,6 +188,21 @@ async def test_an_answer_is_not_put_off_for_long(tmp_path: Path) -> None:
         assert time.monotonic() - begun >= PUT_OFF, "in a hurry it waits its time, and no longer"
 
 
+async def test_of_many_answers_none_is_put_off_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ground(tmp_path) as at:
+        names = [f"n{number}" for number in range(30)]
+        await at.announce(*names)
+        at.queue = keys(*names[1:])
+        monkeypatch.setattr("cancel_tui.desk.volley.GLANCE", PUT_OFF + 0.1)
+        assert at.volley.cancel(keys(names[0])[0], later=False)
+        await at.until_true(lambda: at.back != [])
+        monkeypatch.setattr("cancel_tui.desk.volley.GLANCE", 3600.0)  # whoever waits for the next one is late
+        await at.until_true(lambda: len(at.back) == len(names))
+        assert at.engine.hurry
+
+
 @pytest.mark.parametrize(
     "odd",
     [
