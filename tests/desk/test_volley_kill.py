@@ -251,3 +251,15 @@ async def test_first_cancels_are_written_together_unless_a_venue_takes_long_to_m
         assert {one.venue for one in flown} >= set(plain)
         assert (left == [0, 0, 0]) is not slow, "others wait for no venue that takes its time"
         await at.finish(task)
+
+
+async def test_what_has_to_wait_for_its_pace_is_written_down_when_it_leaves(tmp_path: Path) -> None:
+    extra = 'limits = { cancel = "5/60" }\n'
+    async with stage(tmp_path, ORDERS, only="p99", alone=True, extra=extra) as at:
+        kill, task = await begun(at, deadline=5.0)
+        await at.finish(task)
+        left = sum(run.tally.count(CallClass.CANCEL) for run in kill.runs.values())
+        assert 0 < left < len(kill.tracks())
+        written = raw(tmp_path)
+        assert '"kind":"requests"' not in written, "nothing stands there that did not leave"
+        assert written.count('"call":"cancel","no"') >= left
