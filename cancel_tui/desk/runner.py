@@ -22,7 +22,7 @@ from cancel_tui.desk.trail import Trail
 from cancel_tui.desk.volley import Volley
 from cancel_tui.orders import Order, OrderKey
 from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
-from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered
+from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered, Unauthorised
 
 Pass = dict[str, tuple[float, Outcome[PartList]]]
 """What one pass brought: per part when it was begun, and what came of it."""
@@ -349,6 +349,9 @@ class VenueRun:
                 await asyncio.sleep(0)
             port.written = self._written.pop(key, None)
             outcome = await self._safe(self.venue.cancel(key, port))
+            if flown is not None and isinstance(outcome, Unauthorised) and len(port.numbers) == 1:
+                # The cure may have been found between its leaving and this look: signed anew it may pass.
+                outcome = await self._safe(self.venue.cancel(key, port))
         except asyncio.CancelledError:
             self.engine.took_cancel(key, _cut_off(port), *self._now())
             raise

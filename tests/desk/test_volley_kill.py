@@ -21,7 +21,7 @@ from cancel_tui.orders import OrderKey, Side, VenueName
 from cancel_tui.practice.mischief import Faults
 from cancel_tui.scope import Scope
 from cancel_tui.venues.base import CallClass
-from cancel_tui.venues.outcome import NotSent, Unanswered
+from cancel_tui.venues.outcome import NotSent, Unanswered, Unauthorised
 from cancel_tui.venues.p99 import P99Venue
 from tests.desk.drive import Stage as Scene
 from tests.desk.drive import stage
@@ -263,3 +263,29 @@ async def test_what_has_to_wait_for_its_pace_is_written_down_when_it_leaves(tmp_
         written = raw(tmp_path)
         assert '"kind":"requests"' not in written, "nothing stands there that did not leave"
         assert written.count('"call":"cancel","no"') >= left
+
+
+async def test_a_401_that_was_cured_before_anybody_looked_is_signed_anew(
+    tmp_path: Path, flown: list[OrderKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: list[object] = []
+    real, take = P99Venue.cancel, Engine.took_cancel
+
+    async def cured(self: P99Venue, key: OrderKey, port: Any) -> Any:
+        if isinstance(port, LanePort) and port.flown is not None:
+            await real(self, key, port)  # its answer is taken
+            return Unauthorised(None, 401)
+        return await real(self, key, port)
+
+    def looking(self: Engine, key: OrderKey, outcome: Any, now: float, wall: float) -> None:
+        took.append(outcome)
+        take(self, key, outcome, now, wall)
+
+    monkeypatch.setattr(P99Venue, "cancel", cured)
+    monkeypatch.setattr(Engine, "took_cancel", looking)
+    async with stage(tmp_path, ORDERS, only="p99", alone=True) as at:
+        kill, task = await begun(at)
+        await at.finish(task)
+        assert len(flown) >= 8
+        assert not any(isinstance(one, Unauthorised) for one in took)
+        assert kill.verdict is Verdict.FLAT
