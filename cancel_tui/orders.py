@@ -101,7 +101,7 @@ def order_key(venue: VenueName, order_id: str) -> OrderKey:
 _make_key = tuple.__new__
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """One order as a venue described it at one moment. Unknown values are None."""
 
     key: OrderKey
@@ -184,7 +184,8 @@ _LARGEST_EXPONENT = 60
 _SHORT = 20
 """Digits before and behind the point that no amount of a venue exceeds in practice."""
 _WHOLE = 10**_SHORT
-_ZERO = Decimal(0)
+NOTHING = Decimal(0)
+"""The zero that most rows say: one for all of them."""
 _plus = Context(prec=_SHORT, traps=[Inexact, InvalidOperation]).plus
 """Raises DecimalException for a number of more digits than that."""
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
@@ -199,10 +200,13 @@ def amount(value: object) -> Decimal | None:
     """
     if type(value) is str:
         if value == "0":
-            return _ZERO
+            return NOTHING
         # Nearly all: a few digits, perhaps a point.
-        if len(value) <= _SHORT and value.isascii() and value.replace(".", "", 1).isdigit():
-            return Decimal(value)
+        if len(value) <= _SHORT and not value.strip("0123456789."):
+            try:
+                return Decimal(value)
+            except DecimalException:
+                return None
     elif type(value) is Decimal:
         try:
             # So few digits that the exponent cannot be extreme.
@@ -211,7 +215,7 @@ def amount(value: object) -> Decimal | None:
         except DecimalException:
             pass
     elif type(value) is int and -_WHOLE < value < _WHOLE:
-        return Decimal(value)
+        return Decimal(value) if value else NOTHING
     return _checked(value)
 
 

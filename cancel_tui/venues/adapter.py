@@ -119,17 +119,14 @@ class HttpVenue:
 
     def __init__(self, settings: VenueSettings, credentials: Mapping[str, Secret], clock: Clock) -> None:
         self.settings = settings
+        self.name = VenueName(settings.name)
+        """The table's name."""
         self.credentials = credentials
         self.clock = clock
         # A thread of its own: a venue with endless lists must not delay the lists of others.
         self._reader = ThreadPoolExecutor(1, "cancel-tui-reader")
         self.clock_offset: float | None = None
         """Seconds that the venue's clock is ahead of ours; None until measured."""
-
-    @property
-    def name(self) -> VenueName:
-        """The table's name."""
-        return VenueName(self.settings.name)
 
     @property
     def kind(self) -> str:

@@ -114,26 +114,30 @@ def read_order(
     if quantity is None or remaining is None or (filled := quantity - remaining) < 0:
         return _read_order(row, venue, account, family)
     average = amount(paid)
+    # By position, in the order of the fields: named, they take five times as long.
     return Order(
-        key=OrderKey(venue, account, family, OrderId(order_id)),
-        account=account,
-        symbol=symbol,
-        display_symbol=shown,
-        side=side,
-        type=kind,
-        time_in_force=force,
-        price=None if kind is OrderType.MARKET else amount(asked),
-        trigger_price=number(row, "activationPrice") if "activationPrice" in row else None,
-        quantity=quantity,
-        filled=filled,
-        remaining=remaining,
-        average_price=average if average is not None and average > 0 else None,
-        fee=number(row, "commissionAmount", "commission"),
-        status=OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled > 0 else status,
-        venue_status=word,
-        source=source,
-        created_at=moment(created),
-        updated_at=moment(updated),
+        OrderKey(venue, account, family, OrderId(order_id)),  # key
+        account,
+        None,  # client_order_id
+        symbol,
+        shown,  # display_symbol
+        None,  # exchange
+        side,
+        kind,  # type
+        force,  # time_in_force
+        None if kind is OrderType.MARKET else amount(asked),  # price
+        number(row, "activationPrice") if "activationPrice" in row else None,  # trigger_price
+        quantity,
+        filled,
+        remaining,
+        average if average is not None and average > 0 else None,  # average_price
+        number(row, "commissionAmount", "commission"),  # fee
+        None,  # reduce_only
+        OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled > 0 else status,  # status
+        word,  # venue_status
+        source,
+        moment(created),  # created_at
+        moment(updated),  # updated_at
     )
 
 

@@ -51,13 +51,13 @@ from cancel_tui.venues.coinswitch import CoinSwitch
 from cancel_tui.venues.coinswitch_rows import (
     Gathering,
     Page,
-    Row,
     acknowledged,
     following,
     inner_order,
     loader,
     must_name,
     named,
+    progress,
     query_to,
     read_page,
     safe_id,
@@ -119,7 +119,8 @@ class CoinSwitchFutures(CoinSwitch):
         )
         super().__init__(settings, credentials, clock, capabilities)
         self._windows = Windows(settings.lookback_days)
-        self._known: dict[bytes, Row] | None = None
+        self._open = partial(read_order, self.name)
+        self._known: dict[bytes, Order | None] | None = None
         """Rows of the newest window's last list, by the JSON that said them."""
 
     async def parts(self, port: Port) -> Outcome[Parts]:
@@ -239,6 +240,7 @@ class CoinSwitchFutures(CoinSwitch):
     async def _window(self, gathering: Gathering, bounds: Callable[[], Span], port: Port) -> Span | Failure:
         """Read one window page by page; the bounds that its first page was asked with."""
         first: Span | None = None
+        shown = port.page if isinstance(port, TakesPages) else None
         while True:
             outcome = await self._page(port, CallClass.LIST, "open", bounds, self._open, gathering.repeats)
             if not isinstance(outcome, Answered):
@@ -246,9 +248,9 @@ class CoinSwitchFutures(CoinSwitch):
             page, span = outcome.value
             first = first or span
             fresh, step = gathering.take(page), page.step()
-            if isinstance(port, TakesPages):
+            if shown is not None:
                 # Twenty pages a minute: a thousand orders take that long.
-                port.page(page.orders)
+                shown(page.orders)
             if not page.full or gathering.spent:
                 return first
             if step is None:
@@ -270,8 +272,8 @@ class CoinSwitchFutures(CoinSwitch):
         call: CallClass,
         state: str,
         bounds: Callable[[], Span],
-        read: Callable[[Mapping[str, Any]], Order | None],
-        repeats: Repeats[Row] | None = None,
+        read: Callable[[Any], Order | None],
+        repeats: Repeats[Order | None] | None = None,
     ) -> Outcome[tuple[Page, Span]]:
         """One page of the open or closed list; the bounds are chosen when the request may leave."""
         sent = Span(0, 0)
@@ -283,7 +285,7 @@ class CoinSwitchFutures(CoinSwitch):
             return self.signed("POST", f"/futures/orders/{state}", body={"exchange": EXCHANGE, **window})
 
         def parse(answer: Any) -> tuple[Page, Span]:
-            return read_page(answer, read, ROWS, "created_at", sent.end, repeats), sent
+            return read_page(answer, read, ROWS, sent.end, repeats), sent
 
         return await self.ask(port, call, build, parse, loader(repeats))
 
@@ -293,12 +295,9 @@ class CoinSwitchFutures(CoinSwitch):
         row = inner_order(answer)
         return None if row is None else must_name(self._open(row))
 
-    def _open(self, row: Mapping[str, Any]) -> Order | None:
-        return read_order(row, self.name)
-
-    def _closed(self, row: Mapping[str, Any]) -> Order | None:
+    def _closed(self, row: Any) -> Order | None:
         """A row of the closed list, where a part execution is final: the rest is canceled."""
-        order = read_order(row, self.name)
+        order = read_order(self.name, row)
         if order is not None and (text(row, "status") or "").strip().upper() == "PARTIALLY_EXECUTED":
             return altered(order, status=OrderStatus.CANCELED)
         return order
@@ -320,11 +319,11 @@ class CoinSwitchFutures(CoinSwitch):
 
 _WORDS = Words("symbol", "exchange", "side", "order_type", "status")
 _values = itemgetter("order_id", "quantity", "exec_quantity", "price", "created_at", "updated_at")
-_RARE = frozenset({"client_order_id", "time_in_force"})
+_OPEN, _PARTLY = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 
 
-def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
-    """A row of any futures answer as an order; None without an id.
+def read_order(venue: VenueName, row: Any) -> Order | None:
+    """A row of any futures answer as an order; None for what is none, or has no id.
 
     A cancel's answer calls average price and fee `avg_exec_price` and `exec_fee`. The fee is an estimate
     while nothing is filled, so it is not shown as paid. Stops and take-profits are alive with quantity 0.
@@ -333,33 +332,43 @@ def read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
         order_id, ordered, executed, price, created, updated = _values(row)
         symbol, exchange, side, kind, status, word = _WORDS.known[_WORDS.of(row)]
     except (KeyError, TypeError):
-        return _read_order(row, venue)
-    if type(order_id) is not str or not order_id or not _RARE.isdisjoint(row):
-        return _read_order(row, venue)
-    quantity, filled, reduces = amount(ordered), amount(executed), row.get("reduce_only")
+        return _read_order(venue, row)
+    if type(order_id) is not str or not order_id or "client_order_id" in row or "time_in_force" in row:
+        return _read_order(venue, row)
+    quantity, created_at = amount(ordered), epoch(created, 1e-3)
+    filled, left = progress(quantity, executed)
+    reduces = row.get("reduce_only")
+    # By position, in the order of the fields: named, they take five times as long.
     return Order(
-        key=order_key(venue, order_id),
-        symbol=symbol,
-        exchange=exchange,
-        side=side,
-        type=kind,
-        price=amount(price) or None,
-        trigger_price=unless_zero(row, "trigger_price") if "trigger_price" in row else None,
-        quantity=quantity,
-        filled=filled,
-        remaining=still_open(quantity, filled),
-        average_price=unless_zero(row, "avg_execution_price", "avg_exec_price") if filled else None,
-        fee=number(row, "execution_fee", "exec_fee") if filled else None,
-        reduce_only=reduces if type(reduces) is bool else None,
-        status=OrderStatus.PARTIALLY_FILLED if filled and status is OrderStatus.OPEN else status,
-        venue_status=word,
-        created_at=epoch(created, 1e-3),
-        updated_at=epoch(updated, 1e-3),
+        order_key(venue, order_id),  # key
+        None,  # account
+        None,  # client_order_id
+        symbol,
+        None,  # display_symbol
+        exchange,
+        side,
+        kind,  # type
+        None,  # time_in_force
+        amount(price) or None,  # price
+        unless_zero(row, "trigger_price") if "trigger_price" in row else None,  # trigger_price
+        quantity,
+        filled,
+        left,
+        unless_zero(row, "avg_execution_price", "avg_exec_price") if filled else None,  # average_price
+        number(row, "execution_fee", "exec_fee") if filled else None,  # fee
+        reduces if type(reduces) is bool else None,  # reduce_only
+        _PARTLY if filled and status is _OPEN else status,  # status
+        word,  # venue_status
+        None,  # source
+        created_at,
+        created_at if updated == created else epoch(updated, 1e-3),  # updated_at
     )
 
 
-def _read_order(row: Mapping[str, Any], venue: VenueName) -> Order | None:
+def _read_order(venue: VenueName, row: Any) -> Order | None:
     """The same for any row, however odd; what its words mean is kept for the next one."""
+    if not isinstance(row, dict):
+        return None
     order_id = text(row, "order_id")
     if order_id is None:
         return None

@@ -35,7 +35,6 @@ from cancel_tui.venues.coinswitch import CoinSwitch
 from cancel_tui.venues.coinswitch_rows import (
     Gathering,
     Page,
-    Row,
     acknowledged,
     following,
     inner_order,
@@ -93,7 +92,8 @@ class CoinSwitchSpot(CoinSwitch):
         super().__init__(settings, credentials, clock, capabilities)
         self._counts: dict[CallClass, tuple[int, ...]] = {CallClass.LIST: COUNTS, CallClass.CLOSED: COUNTS}
         """What is still worth asking for; what the venue refused is not asked again in this process."""
-        self._known: dict[bytes, Row] | None = None
+        self._order = partial(read_spot_order, self.name)
+        self._known: dict[bytes, Order | None] | None = None
         """Rows of the list before, by the JSON that said them."""
         self._pulse = Pulse(_PING_SECONDS)
 
@@ -234,7 +234,7 @@ class CoinSwitchSpot(CoinSwitch):
         only: _Filter,
         port: Port,
         to_time: int | None = None,
-        repeats: Repeats[Row] | None = None,
+        repeats: Repeats[Order | None] | None = None,
     ) -> Outcome[Page]:
         """One page, with the largest `count` that the venue takes."""
         outcome: Outcome[Page] = NotSent("no row count is left to ask for")
@@ -255,10 +255,10 @@ class CoinSwitchSpot(CoinSwitch):
         count: int,
         port: Port,
         to_time: int | None,
-        repeats: Repeats[Row] | None,
+        repeats: Repeats[Order | None] | None,
     ) -> Outcome[Page]:
         def read(answer: Any) -> Page:
-            return read_page(answer, self._order, count, "created_time", to_time, repeats)
+            return read_page(answer, self._order, count, to_time, repeats)
 
         build = partial(self.signed, "GET", "/orders", query)
         return await self.ask(port, call, build, read, loader(repeats))
@@ -288,9 +288,6 @@ class CoinSwitchSpot(CoinSwitch):
         row = inner_order(answer)
         return None if row is None else must_name(self._order(row))
 
-    def _order(self, row: Mapping[str, Any]) -> Order | None:
-        return read_spot_order(row, self.name)
-
 
 def _updates() -> type[UpdateStream]:
     """The stream's reader, loaded when it is first needed: no kill from a shell waits for its library."""
@@ -312,9 +309,9 @@ def _ways(page: Page) -> tuple[str, ...]:
     """Which ends of a page may have been cut off: the older, the newer, or either."""
     falling = sorted(page.created, reverse=True)
     if falling and falling[0] != falling[-1]:
-        if list(page.created) == falling:
+        if page.created == falling:
             return ("to_time",)
-        if list(page.created) == falling[::-1]:
+        if page.created == falling[::-1]:
             return ("from_time",)
     return ("to_time", "from_time")
 

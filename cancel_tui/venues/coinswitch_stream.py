@@ -165,7 +165,7 @@ def _hint(row: Mapping[str, Any], venue: VenueName) -> Order | None:
         "status": text(row, "status", "X"),
         "executed_qty": row.get("executed_qty", row.get("z")),
     }
-    order = read_spot_order({**row, **named}, venue)
+    order = read_spot_order(venue, {**row, **named})
     if order is None or order.status is OrderStatus.UNKNOWN:
         return None
     at = order.updated_at

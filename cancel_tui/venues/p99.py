@@ -54,7 +54,6 @@ from cancel_tui.venues.p99_auth import Offset, credentials_of, expiry, signed_qu
 from cancel_tui.venues.p99_rows import (
     PAGE,
     Gathering,
-    Row,
     all_orders,
     one_order,
     order_of,
@@ -98,7 +97,7 @@ class P99Venue(HttpVenue):
         self._curing = asyncio.Lock()
         self._generation = 0
         """Grows with every offset that is news; tells whether a request was signed before or after."""
-        self._known: dict[bytes, Row] | None = None
+        self._known: dict[bytes, Order | None] | None = None
         """Rows of the list before, by the JSON that said them."""
         self._tried = -math.inf
         """When a 401 last made us measure, monotonic seconds."""
@@ -210,7 +209,7 @@ class P99Venue(HttpVenue):
         return gathering.result(failure)
 
     async def _every(
-        self, port: Port, status: str, gathering: Gathering, repeats: Repeats[Row]
+        self, port: Port, status: str, gathering: Gathering, repeats: Repeats[Order | None]
     ) -> Failure | None:
         read = partial(page_of, self.name, repeats=repeats)
         end: int | None = None

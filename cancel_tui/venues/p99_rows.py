@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from cancel_tui.orders import (
+    NOTHING,
     Family,
     Order,
     OrderId,
@@ -40,8 +41,9 @@ PAGE = 200
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SIGNATURE = re.compile(r"(?i)(signature=)[0-9a-f]+")
-_EXACT = Context(prec=150)
+_subtract = Context(prec=150).subtract
 """Keeps every digit of a difference of two amounts."""
+_OPEN, _PARTLY = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 
 _STATUSES = {
     "open": OrderStatus.OPEN,
@@ -141,23 +143,36 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
         return _order_of(venue, row)
     if type(order_id) is not str or not order_id:
         return _order_of(venue, row)
-    quantity, filled = amount(ordered), amount(done)
-    part = status is OrderStatus.OPEN and filled is not None and filled > 0
+    quantity, created_at = amount(ordered), decode.epoch(created, 1.0)
+    filled, left = amount(done), quantity
+    if filled is not NOTHING:
+        left = None if quantity is None or filled is None else _subtract(quantity, filled)
+        if status is _OPEN and filled:
+            status = _PARTLY if filled > 0 else status
+    # By position, in the order of the fields: named, they take five times as long.
     return Order(
-        key=order_key(venue, order_id),
-        symbol=symbol,
-        side=side,
-        type=kind,
-        time_in_force=force,
-        price=amount(price),
-        quantity=quantity,
-        filled=filled,
-        remaining=_EXACT.subtract(quantity, filled) if quantity is not None and filled is not None else None,
-        average_price=amount(paid) or None,
-        status=OrderStatus.PARTIALLY_FILLED if part else status,
-        venue_status=word,
-        created_at=decode.epoch(created, 1.0),
-        updated_at=decode.epoch(updated, 1.0),
+        order_key(venue, order_id),  # key
+        None,  # account
+        None,  # client_order_id
+        symbol,
+        None,  # display_symbol
+        None,  # exchange
+        side,
+        kind,  # type
+        force,  # time_in_force
+        amount(price),  # price
+        None,  # trigger_price
+        quantity,
+        filled,
+        left,
+        None if paid == "0" else amount(paid) or None,  # average_price
+        None,  # fee
+        None,  # reduce_only
+        status,
+        word,  # venue_status
+        None,  # source
+        created_at,
+        created_at if updated == created else decode.epoch(updated, 1.0),  # updated_at
     )
 
 
@@ -183,7 +198,7 @@ def _order_of(venue: VenueName, row: Any) -> Order | None:
         price=decode.number(row, "price"),
         quantity=quantity,
         filled=filled,
-        remaining=_EXACT.subtract(quantity, filled) if quantity is not None and filled is not None else None,
+        remaining=_subtract(quantity, filled) if quantity is not None and filled is not None else None,
         average_price=average or None,
         status=status,
         venue_status=VenueText(word) if word else None,
@@ -196,31 +211,17 @@ def _order_of(venue: VenueName, row: Any) -> Order | None:
     return order
 
 
-Row = tuple[Order | None, int | None]
-"""A row as an order, where it is one, and when it was created, seconds."""
-
-
-def page_of(venue: VenueName, value: Any, repeats: Repeats[Row] | None = None) -> Page:
+def page_of(venue: VenueName, value: Any, repeats: Repeats[Order | None] | None = None) -> Page:
     """A bare array as a page; raises Unreadable for anything else, null included."""
     if not isinstance(value, list):
         raise Unreadable("list is no array")
     repeats = Repeats() if repeats is None else repeats
-    how = partial(_row, venue)
-    rows = repeats.read_all(value, how)
-    orders = tuple(order for order, _ in rows if order is not None)
-    told = [second for _, second in rows if second is not None]
-    return Page(orders, len(value), min(told, default=None), max(told, default=None))
-
-
-def _row(venue: VenueName, row: Any) -> Row:
-    return order_of(venue, row), _second(row.get("created_at")) if isinstance(row, dict) else None
-
-
-def _second(value: Any) -> int | None:
-    if type(value) is int:
-        return value if 0 < value < 10**18 else None
-    parsed = amount(value)
-    return math.ceil(parsed) if parsed is not None and 0 < parsed < 10**18 else None
+    found = repeats.read_all(value, partial(order_of, venue))
+    orders = tuple([order for order in found if order is not None])
+    told = [order.created_at for order in orders if order.created_at is not None]
+    if not told:
+        return Page(orders, len(value), None, None)
+    return Page(orders, len(value), math.ceil(min(told)), math.ceil(max(told)))
 
 
 def words_of(body: bytes) -> frozenset[str]:

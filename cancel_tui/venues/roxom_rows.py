@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from cancel_tui.orders import (
+    NOTHING,
     AccountId,
     Family,
     Order,
@@ -27,8 +28,9 @@ from cancel_tui.orders import (
 from cancel_tui.text import VenueText
 from cancel_tui.venues import decode
 
-_EXACT = Context(prec=150)
+_subtract = Context(prec=150).subtract
 """Keeps every digit of a difference of two amounts."""
+_OPEN, _PARTLY = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}")
 
 _STATUSES = {
@@ -73,32 +75,47 @@ def order_of(venue: VenueName, row: Any) -> Order | None:
         symbol, side, kind, force, status, word = _WORDS.known[_WORDS.of(row)]
     except (KeyError, TypeError):
         return _order_of(venue, row)
-    told, size, quantity, price = amount(done), amount(rests), amount(ordered), amount(asked)
+    price, quantity = amount(asked), amount(ordered)
     if type(order_id) is not str or not order_id or type(account) is not str or price is None:
         return _order_of(venue, row)
-    if told is None or size is None or quantity is None or status.terminal or "triggerPrice" in row:
+    if quantity is None or status.terminal or "triggerPrice" in row:
         return _order_of(venue, row)
-    if _EXACT.subtract(quantity, told) != size:
+    if done == "0" and rests == ordered:
+        told, size = NOTHING, quantity
+    elif (filled := amount(done)) is None or (left := amount(rests)) is None:
         return _order_of(venue, row)
+    else:
+        told, size = filled, left
+        if _subtract(quantity, told) != size:
+            return _order_of(venue, row)
+        if status is _OPEN and told > 0:
+            status = _PARTLY
     client = row.get("clientOrderId")
     trigger, updated = row.get("triggerPx"), row.get("updatedAt")
+    # By position, in the order of the fields: named, they take five times as long.
     return Order(
-        key=order_key(venue, order_id),
-        account=AccountId(account) if account else None,
-        client_order_id=None if client is None else decode.own(row, "clientOrderId"),
-        symbol=symbol,
-        side=side,
-        type=kind,
-        time_in_force=force,
-        price=price,
-        trigger_price=None if trigger is None else amount(trigger),
-        quantity=quantity,
-        filled=told,
-        remaining=size,
-        status=OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and told > 0 else status,
-        venue_status=word,
-        created_at=decode.epoch_guessed(created),
-        updated_at=None if updated is None else decode.epoch_guessed(updated),
+        order_key(venue, order_id),  # key
+        AccountId(account) if account else None,  # account
+        None if client is None else decode.own(row, "clientOrderId"),  # client_order_id
+        symbol,
+        None,  # display_symbol
+        None,  # exchange
+        side,
+        kind,  # type
+        force,  # time_in_force
+        price,
+        None if trigger is None else amount(trigger),  # trigger_price
+        quantity,
+        told,  # filled
+        size,  # remaining
+        None,  # average_price
+        None,  # fee
+        None,  # reduce_only
+        status,
+        word,  # venue_status
+        None,  # source
+        decode.epoch_guessed(created),  # created_at
+        None if updated is None else decode.epoch_guessed(updated),  # updated_at
     )
 
 
@@ -153,10 +170,10 @@ def _amounts(
     emptied = status.terminal and status is not OrderStatus.FILLED and size is not None and size == 0
     if quantity is None:
         return None, told, size
-    if told is not None and (emptied or size is None or _EXACT.subtract(quantity, told) == size):
-        return quantity, told, size if size is not None else _EXACT.subtract(quantity, told)
+    if told is not None and (emptied or size is None or _subtract(quantity, told) == size):
+        return quantity, told, size if size is not None else _subtract(quantity, told)
     if size is not None:
-        return quantity, None if emptied else _EXACT.subtract(quantity, size), size
+        return quantity, None if emptied else _subtract(quantity, size), size
     if status is OrderStatus.FILLED:
         return quantity, quantity, Decimal(0)
     return quantity, None, None

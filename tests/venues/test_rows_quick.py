@@ -20,8 +20,8 @@ Reader = Callable[[Any], Order | None]
 
 READERS: dict[str, tuple[Reader, Reader, Words, dict[str, list[Any]]]] = {
     "coinswitch spot": (
-        lambda row: coinswitch_rows.read_spot_order(row, VENUE),
-        lambda row: coinswitch_rows._read_spot_order(row, VENUE),
+        lambda row: coinswitch_rows.read_spot_order(VENUE, row),
+        lambda row: coinswitch_rows._read_spot_order(VENUE, row),
         coinswitch_rows._SPOT_WORDS,
         {
             "order_id": ["1a", "2b"],
@@ -31,8 +31,8 @@ READERS: dict[str, tuple[Reader, Reader, Words, dict[str, list[Any]]]] = {
             "status": ["OPEN", "PARTIALLY_EXECUTED", "CANCELLED", "NEW WORD"],
             "order_source": ["API_TRADING"],
             "price": [Decimal("1.5"), 7, 0, "2.50"],
-            "orig_qty": [Decimal("5E-05"), 3, "1.000"],
-            "executed_qty": [0, Decimal("0.1"), "0", "0.00"],
+            "orig_qty": [Decimal("5E-05"), 3, "1.000", -2, "odd"],
+            "executed_qty": [0, Decimal("0.1"), "0", "0.00", False],
             "average_price": [0, Decimal("1.25")],
             "created_time": [1_795_284_121_000],
             "updated_time": [1_795_284_121_000, None],
@@ -40,8 +40,8 @@ READERS: dict[str, tuple[Reader, Reader, Words, dict[str, list[Any]]]] = {
         },
     ),
     "coinswitch futures": (
-        lambda row: coinswitch_futures.read_order(row, VENUE),
-        lambda row: coinswitch_futures._read_order(row, VENUE),
+        lambda row: coinswitch_futures.read_order(VENUE, row),
+        lambda row: coinswitch_futures._read_order(VENUE, row),
         coinswitch_futures._WORDS,
         {
             "order_id": ["1a", "2b"],
@@ -50,8 +50,8 @@ READERS: dict[str, tuple[Reader, Reader, Words, dict[str, list[Any]]]] = {
             "side": ["BUY", "SELL"],
             "order_type": ["LIMIT", "TAKE_PROFIT_MARKET", "odd"],
             "status": ["RAISED", "PARTIALLY_EXECUTED", "odd"],
-            "quantity": ["3.1", "0"],
-            "exec_quantity": ["0", "1.1"],
+            "quantity": ["3.1", "0", "-2", None],
+            "exec_quantity": ["0", "1.1", 0],
             "price": ["184.03", "0"],
             "trigger_price": ["180", "0", None],
             "avg_execution_price": ["184.1", "0"],
