@@ -6,11 +6,12 @@ sort, and so that the place of a row that has left can still be told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
-from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -64,6 +65,12 @@ def _flipped(value: str | float | Decimal) -> SortValue:
     if isinstance(value, str):
         return _downwards(value)
     return value.copy_negate() if isinstance(value, Decimal) else -value
+
+
+def _all_flipped(values: list[Any]) -> list[Any]:
+    with suppress(TypeError):
+        return list(map(Decimal.copy_negate, values))
+    return [one if one is None else _flipped(one) for one in values]
 
 
 class GridModel:
@@ -226,10 +233,16 @@ class GridModel:
 
     def _fill(self, rows: dict[OrderKey, GridRow]) -> bool:
         self._rows = rows
-        self._places, self._tidy = {key: place_of(key) for key in rows}, False
+        self._arrange(sorted(map(place_of, rows)))
         self._with_account = sum(row.order.account is not None for row in rows.values())
         self._rebuild()
         return True
+
+    def _arrange(self, places: Iterable[Place]) -> None:
+        """Hold the rows in the order of their places."""
+        self._places = {place[-1]: place for place in places}
+        self._rows = {key: self._rows[key] for key in self._places}
+        self._tidy = True
 
     def _drop(self, key: OrderKey, takes: list[Entry]) -> None:
         row = self._rows.get(key)
@@ -286,21 +299,21 @@ class GridModel:
 
     def _rebuild(self) -> None:
         if not self._tidy:
-            self._places = dict(sorted(self._places.items(), key=itemgetter(1)))
-            self._rows = {key: self._rows[key] for key in self._places}
-            self._tidy = True
+            self._arrange(sorted(self._places.values()))
+        rows: Collection[GridRow] = self._rows.values()
+        places: Collection[Place] = self._places.values()
         if self._filter.tests:
-            rows = [row for row in self._rows.values() if self._passes(row)]
+            rows = [row for row in rows if self._passes(row)]
             self._shown = {row.key for row in rows}
             places = [self._places[row.key] for row in rows]
         else:
-            rows, places = list(self._rows.values()), list(self._places.values())
             self._shown = None
         if self.sort is Column.STATUS:
             self._next_alarm = inf
             for row in self._rows.values():
                 self._await_alarm(row)
-        self._order = Standing(list(map(self._sorted_by if self.reverse else self._value, rows)), places)
+        values: Iterable[SortValue | None] = map(self._value, rows)
+        self._order = Standing(_all_flipped(list(values)) if self.reverse else values, places)
         self.revision += 1
 
     def _await_alarm(self, row: GridRow) -> None:

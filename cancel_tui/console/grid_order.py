@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import pairwise
-from math import inf
+from math import inf, isfinite
 from typing import Any, TypeAlias
 
 from cancel_tui.orders import OrderKey
@@ -19,11 +18,11 @@ from cancel_tui.orders import OrderKey
 SortValue: TypeAlias = str | float | Decimal | tuple[int, ...]
 Place: TypeAlias = tuple[str, str, str, str, OrderKey]
 """Where a row stands among those of the same value: the parts of its key."""
-Entry: TypeAlias = tuple[float, SortValue, Place]
-"""Where a row stands: about where the value is, the value, the place among its equals.
+Entry: TypeAlias = tuple[float, str | int | tuple[int, ...], Place]
+"""Where a row stands: about where its value is, the value where that is a text, the place among its equals.
 
-The first is the value rounded to a float, 0 for a text and infinity for an unknown one, which is last: floats
-are compared many times faster than anything else, and what they do not tell apart the value does.
+The first is a number as a float, 0 for a text and infinity for what is unknown, which is last. Floats are
+compared many times faster than anything else; numbers that one float stands for are equals.
 """
 LARGEST = sys.float_info.max
 """What stands for a number that is larger still: infinity is for what is not known."""
@@ -38,43 +37,61 @@ def place_of(key: OrderKey) -> Place:
 
 
 def entry_of(value: SortValue | None, place: Place) -> Entry:
-    """Where a row stands; None for a value that is not known."""
-    if value is None:
-        return (inf, 0, place)
-    about = 0.0 if isinstance(value, str | tuple) else min(float(value), LARGEST)
-    return (about, value, place)
+    """Where a row stands; None for a value that is not known, and so is a number that is none."""
+    if isinstance(value, str | tuple):
+        return (0.0, value, place)
+    return (_about(value), 0, place)
+
+
+def _about(value: SortValue | None) -> float:
+    if isinstance(value, str | tuple):
+        return 0.0
+    if value is None or not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
+        return inf
+    return min(float(value), LARGEST)
+
+
+def _abouts(values: Sequence[Any]) -> list[float]:
+    """About where known values are. Raises TypeError or ValueError where one is unknown, or beyond floats."""
+    if values and isinstance(values[0], str | tuple):
+        return [0.0] * len(values)
+    found = list(map(float, values))
+    # A sum is no number where a part of it is none.
+    if not isfinite(sum(found)):
+        raise ValueError("numbers that floats do not hold")
+    return found
 
 
 class Standing(Sequence[Entry]):
     """Sorted entries. Values are all numbers, all texts or all tuples, or None; places come in order."""
 
-    def __init__(self, values: Sequence[Any] = (), places: Sequence[Place] = ()) -> None:
+    def __init__(self, values: Iterable[Any] = (), places: Iterable[Place] = ()) -> None:
         self._values = list(values)
         self._places = list(places)
-        known = [number for number, one in enumerate(self._values) if one is not None]
-        unknown = [number for number, one in enumerate(self._values) if one is None]
-        # A stable sort keeps the order of places; plain floats and texts are sorted several times faster
-        # than what is made of them.
-        if known and isinstance(self._values[known[0]], str | tuple):
-            self._about = [inf if one is None else 0.0 for one in self._values]
-            known.sort(key=self._values.__getitem__)
-        else:
-            self._about = [inf if one is None else float(one) for one in self._values]
-            for number in known if self._about.count(inf) > len(unknown) else ():
-                self._about[number] = min(self._about[number], LARGEST)
-            known.sort(key=self._about.__getitem__)
-            if self._coarse(known):
-                known.sort(key=self._entry)
+        known, unknown = list(range(len(self._values))), []
+        try:
+            # Nearly always every value is known.
+            self._about = _abouts(self._values)
+            self._sort(known)
+        except (TypeError, ValueError):
+            self._about = [_about(one) for one in self._values]
+            known = [number for number, one in enumerate(self._about) if one != inf]
+            unknown = [number for number, one in enumerate(self._about) if one == inf]
+            self._sort(known)
         self._numbers = known + unknown
 
-    def _coarse(self, known: Sequence[int]) -> bool:
-        """Whether one float stands for several numbers."""
-        about, values = self._about, self._values
-        return any(about[a] == about[b] and values[a] != values[b] for a, b in pairwise(known))
+    def _sort(self, known: list[int]) -> None:
+        """Sort the numbers of known values. Raises TypeError where one of them is not.
+
+        A stable sort keeps the order of places; plain floats and texts are sorted several times faster than
+        what is made of them.
+        """
+        texts = bool(known) and isinstance(self._values[known[0]], str | tuple)
+        known.sort(key=(self._values if texts else self._about).__getitem__)
 
     def _entry(self, number: int) -> Entry:
         value = self._values[number]
-        return (self._about[number], 0 if value is None else value, self._places[number])
+        return (self._about[number], value if isinstance(value, str | tuple) else 0, self._places[number])
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -99,7 +116,7 @@ class Standing(Sequence[Entry]):
         about, value, place = entry
         index = self.find(entry)
         self._numbers.insert(index, len(self._values))
-        self._values.append(None if about == inf else value)
+        self._values.append(value)
         self._about.append(about)
         self._places.append(place)
 

@@ -109,7 +109,7 @@ def together(found: list[Figures]) -> Figures:
 
 def _turns(rows: list[GridRow], kinds: list[type[BenchApp]], scale: Scale) -> dict[type[BenchApp], Figures]:
     found: dict[type[BenchApp], list[Figures]] = {kind: [] for kind in kinds}
-    for _ in range(scale.of(3, 1)):
+    for _ in range(scale.of(3 if len(rows) > 10_000 else 7, 1)):
         for kind in kinds:
             gc.collect()
             found[kind].append(asyncio.run(measure(kind(rows), scale)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cancel_tui.console.grid_order import SPARE, Entry, Standing, entry_of, place_of
+from cancel_tui.console.grid_order import LARGEST, SPARE, Entry, Standing, entry_of, place_of
 from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
 
 numbers = st.sampled_from(
@@ -30,9 +31,13 @@ numbers = st.sampled_from(
         )
     ]
 ) | st.decimals(allow_nan=False, allow_infinity=False)
+odd = st.sampled_from([Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity")])
 columns = (
-    st.lists(st.none() | numbers, max_size=30)
-    | st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=30)
+    st.lists(st.none() | numbers | odd, max_size=30)
+    | st.lists(st.none() | numbers, max_size=30)
+    | st.lists(st.none() | st.floats(), max_size=30)
+    | st.lists(numbers, max_size=30)
+    | st.lists(st.text(max_size=3), max_size=30)
     | st.lists(st.none() | st.text(max_size=3), max_size=30)
     | st.lists(st.none() | st.tuples(st.integers(-3, 3), st.integers(-3, 3)), max_size=30)
 )
@@ -81,12 +86,12 @@ def test_what_comes_and_goes_takes_its_place(values: list[Any], data: st.DataObj
         assert list(order) == held
 
 
-def test_numbers_that_one_float_stands_for_are_told_apart() -> None:
-    close = [Decimal("0.10000000000000000002"), Decimal("0.1"), Decimal("0.10000000000000000001")]
+def test_numbers_that_one_float_stands_for_are_equals() -> None:
+    close = [Decimal("0.10000000000000000002"), Decimal("0.1"), Decimal("0.09"), Decimal("0.1")]
     order, _ = standing(close)
-    assert [value for _, value, _ in order] == sorted(close)
-    order, _ = standing([Decimal("2e400"), Decimal("1e400"), None, Decimal(1)])
-    assert [value for _, value, _ in order] == [Decimal(1), Decimal("1e400"), Decimal("2e400"), 0]
+    assert list(order.orders()) == [key(number) for number in (0, 1, 2, 3)], "the smaller one, then by place"
+    order, _ = standing([Decimal("2e400"), None, Decimal("NaN"), Decimal(1), Decimal("1e400")])
+    assert [about for about, _, _ in order] == [1.0, LARGEST, LARGEST, inf, inf]
 
 
 @pytest.mark.parametrize("count", [0, 10])
