@@ -7,6 +7,7 @@ folder of a user protects what is in it, and nothing is found.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -155,7 +156,7 @@ def read_own(path: Path) -> str:
         around = _replaceable(path)
         if around:
             raise ExposedError(around)
-        return file.read().decode("utf-8-sig")
+        return file.read().removeprefix(codecs.BOM_UTF8).decode()
 
 
 def _replaceable(path: Path) -> str | None:

@@ -7,7 +7,6 @@ puts a filter at the root that replaces every registered secret value.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -52,6 +51,9 @@ class _Known:
 
 def _forms(value: str) -> Iterator[str]:
     """The value itself, escaped as JSON and in an address, and each line of one with several lines (PEM)."""
+    # Loaded here, because the first picture is there before the first secret.
+    import json
+
     for form in (value, value.strip(), json.dumps(value)[1:-1], quote(value, safe="", errors="replace")):
         if len(form) >= _SHORTEST:
             yield form

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,4 +74,6 @@ def _write(stream: Any, text: str, end: str = "\n") -> None:
 
 def document(value: Any) -> None:
     """One JSON document, ASCII only, so that no locale can break it."""
+    import json  # the console's first picture does not wait for it
+
     say(json.dumps(value, ensure_ascii=True, indent=1))

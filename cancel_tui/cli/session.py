@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +44,8 @@ def needs_terminal() -> None:
 
 async def practice_credentials(settings: VenueSettings) -> Mapping[str, Secret]:
     """Throw-away keys from the practice server itself; raises LockedError."""
+    import json
+
     from cancel_tui.venues.wire import QuietError, quiet_get
 
     parts = urlsplit(settings.base_url)

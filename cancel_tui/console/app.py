@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from math import inf
 from time import monotonic, perf_counter
 from typing import Any
@@ -82,7 +83,6 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         """The line about the last kill, and what it depends on once that is over."""
         self.lag = 0.0
         """Seconds by which the event loop was late of late; 0 while it is in time."""
-        self.operator = "{operator}@{host}".format(**whoami())
         self.furnish(desk, door)
         self.enough = asyncio.Event()
         """Set when leaving must not wait any longer."""
@@ -109,6 +109,11 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
         # Before it is styled, so that its styles need not be made again.
         self._main.dress(mode_of(desk))
         self.look_up(desk.settings.console.theme)
+
+    @cached_property
+    def operator(self) -> str:
+        """Who acts, and on which machine."""
+        return "{operator}@{host}".format(**whoami())
 
     def get_default_screen(self) -> Screen[Any]:
         """The grid."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -111,10 +110,17 @@ def _as_it_happened(records: Iterable[Record]) -> Iterator[Record]:
         yield heapq.heappop(waiting)[2]
 
 
+def _read(text: str | bytes) -> Any:
+    # Loaded with the first record: the console's first picture is there before it.
+    import json
+
+    return json.loads(text)
+
+
 def _parsed(lines: Iterable[bytes]) -> Iterator[Record]:
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
-            record = json.loads(line)
+            record = _read(line)
             if isinstance(record, dict):
                 yield record
 
@@ -125,7 +131,7 @@ def heads(folder: Path, besides: str) -> list[list[Any]]:
     names = sorted(path.name for path in folder.glob("*.jsonl") if path.name != besides)
     for name in names[-NEWEST:]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            record = json.loads(_last_line(folder / name))
+            record = _read(_last_line(folder / name))
             found.append([name, int(record["seq"]), str(record["hash"])])
     return found
 
@@ -229,7 +235,7 @@ def _checked(line: bytes, index: int, previous: str) -> tuple[Record | None, str
     """The record of a line, or why it is none that was written there."""
     try:
         whole = line.decode()
-        record = json.loads(whole)
+        record = _read(whole)
         digest = record["hash"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, "no readable record"

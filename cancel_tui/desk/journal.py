@@ -19,12 +19,11 @@ import asyncio
 import contextlib
 import errno
 import itertools
-import json
 import os
 import queue
 import threading
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +99,21 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_plain).encode
+@cache
+def _encoder() -> Callable[[Any], str]:
+    # Loaded with the first record: the console's first picture is there before it.
+    import json
+
+    return json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_plain).encode
 
 
 def _text(record: dict[str, Any]) -> str:
     """The record as JSON in which no secret of this process stands."""
     with contextlib.suppress(TypeError):
-        text = _encode(record)
+        text = _encoder()(record)
         if not betrays(text):
             return text
-    return _encode(redacted(record))
+    return _encoder()(redacted(record))
 
 
 class Journal:

@@ -8,7 +8,6 @@ boot say the same, on the machine that it ran on.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import socket
 import sys
@@ -26,6 +25,8 @@ _BEYOND = 1 << 40
 @cache
 def whoami() -> dict[str, str]:
     """Who acts, and on which machine, as far as the system tells; asked once."""
+    import getpass  # the console's first picture names nobody
+
     try:
         operator = getpass.getuser()
     except (KeyError, OSError, ImportError):
