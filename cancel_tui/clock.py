@@ -25,6 +25,11 @@ class Clock(Protocol):
         ...
 
 
+def to_beat(now: float, seconds: float) -> float:
+    """Seconds until the next whole multiple of so many: who beats alike wakes the process together."""
+    return seconds - now % seconds
+
+
 class SystemClock:
     """The machine's own clocks."""
 

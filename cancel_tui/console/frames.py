@@ -1,4 +1,4 @@
-"""When the console looks at its desk: soon after something happened, and a few times a second in any case.
+"""When the console looks at its desk: soon after something happened, and twice a second in any case.
 
 A timer that fires at the rate of the fastest repaint costs more at rest than everything that is painted then.
 """
@@ -16,7 +16,7 @@ GATHER = 0.01
 """Seconds from what happened to its frame: what comes with it is shown in the same one."""
 BETWEEN = 0.002
 """Seconds between the parts of one frame: a key that comes meanwhile goes all its way before the next."""
-QUIET = 4
+QUIET = 2
 """Frames per second while nothing happens. They divide a second, so that each second begins with one."""
 
 

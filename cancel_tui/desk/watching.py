@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cancel_tui.clock import Clock, to_beat
 from cancel_tui.desk.feeds import FeedState, Keeper
 from cancel_tui.desk.gate import Tally, Urgency
 from cancel_tui.desk.journal import Journal
@@ -22,9 +23,6 @@ from cancel_tui.venues.base import CallClass, Part, PartList, Venue
 from cancel_tui.venues.feed import Listens
 from cancel_tui.venues.outcome import Answered, Failure, Outcome, Unanswered, describe
 from cancel_tui.venues.registry import make_venue
-
-if TYPE_CHECKING:
-    from cancel_tui.clock import Clock
 
 Credentials = Callable[[VenueSettings], Awaitable[Mapping[str, Secret]]]
 """Where credentials come from; raises `LockedError` with a sentence when there are none to be had."""
@@ -329,8 +327,7 @@ class Watching(ABC):
         begun = self.clock.monotonic()
         slot.rhythm = wanted = self._rhythm(slot)
         while (left := begun + wanted - (now := self.clock.monotonic())) > 0:
-            # All venues at the same moments: that wakes the process once and not once for each.
-            await self.clock.sleep(min(left, NOTICE - now % NOTICE))
+            await self.clock.sleep(min(left, to_beat(now, NOTICE)))
             wanted = self._rhythm(slot)
             slot.rhythm = max(slot.rhythm, wanted)
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from cancel_tui.clock import Clock
+from cancel_tui.clock import Clock, to_beat
 from cancel_tui.orders import AccountId, Order, VenueName
 from cancel_tui.redaction import Secret
 from cancel_tui.text import VenueText
@@ -233,7 +233,7 @@ class OrderFeed:
         begun = self._clock.monotonic()
         settled = False
         while True:
-            await self._clock.sleep(MIND_SECONDS)
+            await self._clock.sleep(to_beat(self._clock.monotonic(), MIND_SECONDS))
             if self._tokens.current is not token:
                 return _ANOTHER_TOKEN
             for account in self._accounts():

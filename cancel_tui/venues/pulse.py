@@ -7,7 +7,7 @@ connection the venue's own rhythm is what counts.
 
 from __future__ import annotations
 
-from cancel_tui.clock import Clock
+from cancel_tui.clock import Clock, to_beat
 from cancel_tui.venues.feed import ALIVE, Tell
 from cancel_tui.venues.streams import TextStream
 
@@ -38,4 +38,4 @@ class Pulse:
         while await stream.ping() is None:
             self._answered = True
             tell(ALIVE)
-            await clock.sleep(BEAT)
+            await clock.sleep(to_beat(clock.monotonic(), BEAT))
