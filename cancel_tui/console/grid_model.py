@@ -19,7 +19,7 @@ from cancel_tui.cancels import Stage
 from cancel_tui.console.badges import Badge, badge_for
 from cancel_tui.console.columns import Column
 from cancel_tui.console.filtering import LONGEST, Filter, read
-from cancel_tui.console.grid_order import Entry, Place, SortValue, Standing, entry_of, place_of
+from cancel_tui.console.grid_order import Entry, Place, SortValue, Standing, entry_of, place_of, places_of
 from cancel_tui.console.sorting import VALUES, Plain
 from cancel_tui.orders import Order, OrderKey
 
@@ -233,7 +233,7 @@ class GridModel:
 
     def _fill(self, rows: dict[OrderKey, GridRow]) -> bool:
         self._rows = rows
-        self._arrange(sorted(map(place_of, rows)))
+        self._arrange(sorted(places_of(rows)))
         self._with_account = sum(row.order.account is not None for row in rows.values())
         self._rebuild()
         return True

@@ -30,10 +30,18 @@ SPARE = 1_000
 """Entries that have left and are kept all the same, beside as many as there are."""
 
 
+def places_of(keys: Iterable[OrderKey]) -> list[Place]:
+    """Where rows stand among those of the same value; as they come."""
+    return [
+        (venue, "" if account is None else "=" + account, family, order_id, key)
+        for key in keys
+        for venue, account, family, order_id in (key,)
+    ]
+
+
 def place_of(key: OrderKey) -> Place:
     """Where a row stands among those of the same value."""
-    venue, account, family, order_id = key
-    return (venue, "" if account is None else "=" + account, family, order_id, key)
+    return places_of((key,))[0]
 
 
 def entry_of(value: SortValue | None, place: Place) -> Entry:

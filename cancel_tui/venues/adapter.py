@@ -146,14 +146,38 @@ class HttpVenue:
         `build` signs; `load` decodes JSON and `read` turns it into the vocabulary; both may raise
         `Unreadable`.
         """
-        outcome = await self._once(port, call, build, read, load)
-        if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self.renew(port):
-            return await self._once(port, call, build, read, load)
+        missing = await self.ready(port)
+        if missing is not None:
+            return missing
+        used = self.signs_with
+
+        def noted() -> Message:
+            nonlocal used
+            used = self.signs_with
+            return build()
+
+        outcome = await self._once(port, call, noted, read, load)
+        if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self.renew(port, used):
+            outcome = await self._once(port, call, noted, read, load)
+        if isinstance(outcome, Answered | Refused):
+            self.proved()
         return outcome
 
-    async def renew(self, port: Port) -> bool:
-        """Try to cure a 401 (fresh clock offset, fresh token); whether a second try is worth it."""
+    @property
+    def signs_with(self) -> object:
+        """What a request is signed with now, as far as a 401 may come of it (clock offset, token)."""
+        return None
+
+    async def ready(self, port: Port) -> Failure | None:
+        """Make sure that requests can be signed; what stands in the way otherwise."""
+        return None
+
+    async def renew(self, port: Port, used: object) -> bool:
+        """Try to cure a 401 of what was signed with `used`; whether a second try is worth it."""
         return False
+
+    def proved(self) -> None:
+        """The venue took what requests are signed with now."""
 
     def classify(self, call: CallClass, reply: Reply) -> Failure | None:
         """What an answer that is no success means; None for 2xx. Adapters refine it."""

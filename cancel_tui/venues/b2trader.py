@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -37,7 +37,7 @@ from cancel_tui.venues.base import (
     Raw,
     Reply,
 )
-from cancel_tui.venues.decode import Unreadable, decode, elements, rows, text
+from cancel_tui.venues.decode import Unreadable, elements, rows, text
 from cancel_tui.venues.feed import Tell
 from cancel_tui.venues.outcome import (
     Answered,
@@ -47,7 +47,6 @@ from cancel_tui.venues.outcome import (
     Reason,
     Refused,
     Unanswered,
-    Unauthorised,
     describe,
 )
 from cancel_tui.venues.signalr import Cause, HubClient, Item, Lost
@@ -124,39 +123,22 @@ class B2Trader(HttpVenue):
 
     # What every call needs: a token, and headers.
 
-    async def ask(
-        self,
-        port: Port,
-        call: CallClass,
-        build: Callable[[], Message],
-        read: Callable[[Any], T],
-        load: Callable[[bytes], Any] = decode,
-    ) -> Outcome[T]:
-        """As `HttpVenue.ask`, with a living token first; many 401s for one token cost one exchange."""
-        missing = await self._tokens.ready(port)
-        if missing is not None:
-            return missing
-        used = self._tokens.current
+    @property
+    def signs_with(self) -> object:
+        """Which access token."""
+        return self._tokens.current
 
-        def noted() -> Message:
-            nonlocal used
-            used = self._tokens.current
-            return build()
+    async def ready(self, port: Port) -> Failure | None:
+        """Make sure of a token that lives; many 401s for one token cost one exchange."""
+        return await self._tokens.ready(port)
 
-        outcome = await self._once(port, call, noted, read, load)
-        if (
-            isinstance(outcome, Unauthorised)
-            and outcome.status == 401
-            and await self._tokens.renew(port, used)
-        ):
-            outcome = await self._once(port, call, noted, read, load)
-        if isinstance(outcome, Answered | Refused):
-            self._tokens.proved()
-        return outcome
+    async def renew(self, port: Port, used: object) -> bool:
+        """Exchange the API token once more, unless that was done meanwhile; False where there is none."""
+        return await self._tokens.renew(port, used)
 
-    async def renew(self, port: Port) -> bool:
-        """Exchange the API token once more; False where there is only an access token."""
-        return await self._tokens.renew(port, self._tokens.current)
+    def proved(self) -> None:
+        """The next refusal of the token is worth an exchange."""
+        self._tokens.proved()
 
     def classify(self, call: CallClass, reply: Reply) -> Failure | None:
         """As for every HTTP venue; which code refuses a finished order is not documented: defensive reading.

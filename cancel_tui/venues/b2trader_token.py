@@ -129,7 +129,7 @@ class Tokens:
         failure = await self._exchange(port)
         return None if failure is None or alive else _before(failure)
 
-    async def renew(self, port: Port, used: Secret | None) -> bool:
+    async def renew(self, port: Port, used: object) -> bool:
         """After a refusal of the token `used`: whether there is another one to try."""
         if self._api_token is None:
             return False

@@ -187,7 +187,7 @@ class CoinSwitch(HttpVenue):
             self.signing.restart()
         return Answered(offset)
 
-    async def renew(self, port: Port) -> bool:
+    async def renew(self, port: Port, used: object) -> bool:
         """After a 401: measure the clock, then sign once more; also where it could not be measured."""
         await self.measure_clock(port)
         return True

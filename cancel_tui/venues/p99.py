@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -130,39 +130,23 @@ class P99Venue(HttpVenue):
             method.encode(), target.encode(), (_ACCEPT, (b"X-MBX-APIKEY", self._key.reveal().encode()))
         )
 
-    async def ask(
-        self,
-        port: Port,
-        call: CallClass,
-        build: Callable[[], Message],
-        read: Callable[[Any], T],
-        load: Callable[[bytes], Any] = decode.decode,
-    ) -> Outcome[T]:
-        """As in every adapter; of many 401s at once only the first measures, all profit from it."""
-        signed = self._generation
+    @property
+    def signs_with(self) -> object:
+        """Which offset of the clock."""
+        return self._generation
 
-        def noted() -> Message:
-            nonlocal signed
-            signed = self._generation
-            return build()
+    async def renew(self, port: Port, used: object) -> bool:
+        """Measure the clock anew; whether there is an offset that was not used (401s have no body here).
 
-        outcome = await self._once(port, call, noted, read, load)
-        if isinstance(outcome, Unauthorised) and outcome.status == 401 and await self._cured(port, signed):
-            return await self._once(port, call, noted, read, load)
-        return outcome
-
-    async def renew(self, port: Port) -> bool:
-        """Measure the clock anew; True if that brought an offset that is news (401s have no body here)."""
-        return await self._cured(port, self._generation)
-
-    async def _cured(self, port: Port, signed: int) -> bool:
+        Of many 401s at once only the first measures, all profit from it.
+        """
         if self._secret is None:
             return False
         async with self._curing:
-            if self._generation == signed and self.clock.monotonic() - self._tried >= 1.0:
+            if self._generation == used and self.clock.monotonic() - self._tried >= 1.0:
                 await self.measure_clock(port)
                 self._tried = self.clock.monotonic()
-            return self._generation != signed
+            return self._generation != used
 
     def classify(self, call: CallClass, reply: Reply) -> Failure | None:
         """The venue's error strings: https://docs.ztdx.io/spot/error-codes."""

@@ -113,7 +113,7 @@ class Gathering(msgspec.Struct):
     def take(self, page: Page) -> None:
         """Add a page, the later row of an order winning."""
         self.pages += 1
-        self.orders.update((order.key, order) for order in page.orders)
+        self.orders.update({order.key: order for order in page.orders})
         if page.unreadable:
             self.notes.append("rows without a readable order id")
 

@@ -213,7 +213,8 @@ def _pair(
     if scale.quick:
         turn((1, 0))
     else:
-        for number in range(5):
+        # At once it is over in a tenth of a second, in which the machine may be fast or slow.
+        for number in range(5 if delay else 9):
             for side in (0, 1) if number % 2 == 0 else (1, 0):
                 turn((side,))
     median = statistics.median

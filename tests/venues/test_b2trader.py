@@ -611,7 +611,7 @@ async def test_an_access_token_alone_is_used_as_it_is_and_cannot_be_renewed() ->
     assert isinstance(await broker.cancel(KEY, port), Unauthorised)
     assert [one.method for one in port.messages] == [b"DELETE"]
     assert (b"Authorization", b"Bearer opaque") in port.messages[0].headers
-    assert await broker.renew(port) is False
+    assert await broker.renew(port, broker.signs_with) is False
 
 
 # Accounts.

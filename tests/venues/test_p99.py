@@ -768,13 +768,13 @@ async def test_many_refusals_of_a_bad_key_measure_once_per_second_at_most() -> N
 async def test_renew_tells_whether_the_measurement_was_news() -> None:
     clock = ManualClock(NOW)
     venue = p99(clock)
-    assert await venue.renew(always(tokens(int(clock.wall()))))
+    assert await venue.renew(always(tokens(int(clock.wall()))), venue.signs_with)
     clock.advance(10)
-    assert not await venue.renew(always(tokens(int(clock.wall()))))
+    assert not await venue.renew(always(tokens(int(clock.wall()))), venue.signs_with)
     clock.advance(10)
-    assert await venue.renew(always(tokens(int(clock.wall()) + 5)))
+    assert await venue.renew(always(tokens(int(clock.wall()) + 5)), venue.signs_with)
     clock.advance(10)
-    assert not await venue.renew(always(Unanswered("timeout")))
+    assert not await venue.renew(always(Unanswered("timeout")), venue.signs_with)
 
 
 async def test_an_expired_jwt_is_not_tried_again() -> None:

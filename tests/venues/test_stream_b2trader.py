@@ -15,6 +15,7 @@ from cancel_tui.orders import AccountId, VenueName
 from cancel_tui.practice.b2trader import B2Trader
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import Plan
+from cancel_tui.venues.b2trader import B2Trader as B2TraderVenue
 from cancel_tui.venues.b2trader_stream import FIRST_SECONDS, Session
 from cancel_tui.venues.decode import decode
 from cancel_tui.venues.dialogue import Turn
@@ -116,7 +117,9 @@ class TestB2TraderStream(StreamContract[B2Trader]):
     async def test_another_token_means_another_connection_without_an_end(self) -> None:
         async with self.listening() as at:
             await at.ready()
-            assert await at.venue.renew(at.port)  # type: ignore[attr-defined]
+            venue = at.venue
+            assert isinstance(venue, B2TraderVenue)
+            assert await venue.renew(at.port, venue.signs_with)
             await at.until(lambda: any(heard.ready for heard in at.told))
             assert at.task is not None
             assert not at.task.done()
