@@ -80,8 +80,15 @@ class Terminal:
         size = ["-x", str(width), "-y", str(height)]
         subprocess.run([*self._tmux, "resize-window", *size], check=True, timeout=20)
 
-    def sees(self, *words: str) -> None:
-        until(lambda: all(word in self.screen() for word in words), self.screen)
+    def sees(self, *words: str, after: Callable[[], None] = lambda: None) -> None:
+        """`after` is done before each look: what it brings about does not stand for long."""
+
+        def seen() -> bool:
+            after()
+            screen = self.screen()
+            return all(word in screen for word in words)
+
+        until(seen, self.screen)
 
     def open_orders(self, count: int) -> None:
         until(lambda: re.search(rf"OPEN {count}\b", self.screen()) is not None, self.screen)
@@ -219,9 +226,8 @@ def test_a_kill_goes_on_through_resizes_and_requests_to_stop_and_a_hang_up_lets_
     # The cancel-all of the futures has named the order of the past as well.
     terminal.sees("KILL", "/20")
     terminal.keys("C-z", "C-c")
-    os.kill(pid, signal.SIGTSTP)
     terminal.resize(100, 30)
-    terminal.sees("^Z does nothing here")
+    terminal.sees("^Z does nothing here", after=lambda: os.kill(pid, signal.SIGTSTP))
     terminal.sees("H O L D I N G")
     assert "kill_end" not in kinds(terminal.data)
     # The hang-up of the terminal releases the hold and lets the kill come to its verdict.
