@@ -6,10 +6,9 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -47,8 +46,7 @@ from cancel_tui.venues.outcome import (
 from cancel_tui.venues.p99 import MAX_PAGES, P99Venue, make
 from cancel_tui.venues.p99_auth import Offset, signed_query
 from cancel_tui.venues.registry import make_venue
-
-T = TypeVar("T")
+from tests.venues.fake_port import FakePort, always, reply, value
 
 NOW = 1_779_012_345.678
 KEY = "p99-test-key-0001"
@@ -75,10 +73,6 @@ HMAC = {"api_key": KEY, "api_secret": SECRET}
 BODY = '{"symbol":"DFUSDT","side":"sell","type":"limit","tif":"post_only","price":"0.7250","quantity":"12.5"}'
 
 
-def reply(body: Any = b"", status: int = 200, **headers: str) -> Reply:
-    return Reply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
-
-
 def error(status: int, word: str) -> Reply:
     return reply({"error": word}, status)
 
@@ -90,31 +84,6 @@ def key(order_id: str = ID) -> OrderKey:
 def row(number: int, second: int, status: str = "open", **changes: Any) -> dict[str, Any]:
     order_id = f"00000000-0000-4000-8000-{number:012d}"
     return {**ROW, "id": order_id, "filled_qty": "0", "status": status, "created_at": second, **changes}
-
-
-class FakePort:
-    """Builds like the desk does and answers from a function of the message."""
-
-    def __init__(self, answer: Callable[[Message], Raw], clock: ManualClock | None = None) -> None:
-        self.answer = answer
-        self.clock = clock
-        self.sent: list[tuple[CallClass, Message]] = []
-
-    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
-        try:
-            message = build()
-        except ValueError as why:
-            return NotSent(str(why))
-        self.sent.append((call, message))
-        await asyncio.sleep(0)
-        return self.answer(message)
-
-    async def admit(self, call: CallClass) -> None:
-        raise AssertionError("no stream here")
-
-
-def always(answer: Raw) -> FakePort:
-    return FakePort(lambda _: answer)
 
 
 def query_of(message: Message) -> dict[str, str]:
@@ -131,11 +100,6 @@ def p99(clock: ManualClock | None = None, credentials: dict[str, str] | None = N
     )
     secrets = {name: Secret(value) for name, value in (credentials or HMAC).items()}
     return make(settings, secrets, clock or ManualClock(NOW))
-
-
-def value(outcome: Outcome[T]) -> T:
-    assert isinstance(outcome, Answered), outcome
-    return outcome.value
 
 
 # Signing

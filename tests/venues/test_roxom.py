@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import json
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -57,8 +55,7 @@ from cancel_tui.venues.outcome import (
 from cancel_tui.venues.registry import make_venue
 from cancel_tui.venues.roxom import INST_TYPES, RoxomVenue, make
 from cancel_tui.venues.roxom_signing import KEPT, Signer, load_key, signed_text
-
-T = TypeVar("T")
+from tests.venues.fake_port import FakePort, always, reply, value
 
 KEY_ID = "rxk_key_0123456789abcdef"
 ID = "0199c0de-0001-7a00-8000-0000000000a1"
@@ -108,10 +105,6 @@ RSA = rsa.generate_private_key(65537, 2048)
 PEM = pem_of(RSA)
 
 
-def reply(body: Any = b"", status: int = 200, **headers: str) -> Reply:
-    return Reply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
-
-
 def orders(*rows: Any) -> Reply:
     return reply({"error": False, "data": {"orders": list(rows)}})
 
@@ -120,39 +113,10 @@ def key(order_id: str = ID) -> OrderKey:
     return OrderKey(VenueName("rx"), None, Family.ORDER, OrderId(order_id))
 
 
-class FakePort:
-    """Builds like the desk does and answers from a function of the message."""
-
-    def __init__(self, answer: Callable[[Message], Raw]) -> None:
-        self.answer = answer
-        self.sent: list[tuple[CallClass, Message]] = []
-
-    async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
-        try:
-            message = build()
-        except ValueError as why:
-            return NotSent(str(why))
-        self.sent.append((call, message))
-        await asyncio.sleep(0)
-        return self.answer(message)
-
-    async def admit(self, call: CallClass) -> None:
-        raise AssertionError("no stream here")
-
-
-def always(answer: Raw) -> FakePort:
-    return FakePort(lambda _: answer)
-
-
 def roxom(clock: ManualClock | None = None, **more: Any) -> RoxomVenue:
     base_url = more.pop("base_url", "https://api.roxom.com")
     settings = VenueSettings(name="rx", kind="roxom", base_url=base_url, **more)
     return make(settings, {"api_key": Secret(KEY_ID), "private_key": Secret(PEM)}, clock or ManualClock())
-
-
-def value(outcome: Outcome[T]) -> T:
-    assert isinstance(outcome, Answered), outcome
-    return outcome.value
 
 
 def assert_signed(message: Message, header: bytes = b"X-API-Signature") -> None:
