@@ -741,6 +741,25 @@ async def test_renew_tells_whether_the_measurement_was_news() -> None:
     assert not await venue.renew(always(Unanswered("timeout")), venue.signs_with)
 
 
+async def test_a_refusal_is_of_the_offset_that_it_was_signed_with_not_of_the_one_before() -> None:
+    clock = ManualClock(NOW)
+    venue = p99(clock)
+
+    class Waits(FakePort):
+        """Somebody else measures the clock while the cancel waits for its turn."""
+
+        async def call(self, call: CallClass, build: Callable[[], Message]) -> Raw:
+            if call is CallClass.CANCEL and not self.sent:
+                assert isinstance(await venue.measure_clock(self), Answered)
+                clock.advance(5)
+            return await super().call(call, build)
+
+    port = Waits(lambda sent: tokens(int(clock.wall()) + 60) if b"wallet" in sent.target else reply(b"", 401))
+    assert isinstance(await venue.cancel(key(), port), Unauthorised)
+    calls = [call for call, _ in port.sent]
+    assert calls == [CallClass.OTHER, CallClass.CANCEL, CallClass.OTHER], "measured again, and no news"
+
+
 async def test_an_expired_jwt_is_not_tried_again() -> None:
     port = always(reply(b"", 401))
     assert await p99(credentials={"jwt": "a.b.c"}).cancel(key(), port) == Unauthorised(None, 401)
