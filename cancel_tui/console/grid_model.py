@@ -51,8 +51,10 @@ class GridRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown_symbol(self) -> str:
         """The venue's market identifier, raw; empty where unknown."""
-        symbol = self.order.symbol or self.order.display_symbol
-        return symbol.raw if symbol else ""
+        symbol = self.order.symbol
+        if symbol is None or not symbol.raw:
+            symbol = self.order.display_symbol
+        return "" if symbol is None else symbol.raw
 
 
 @lru_cache(4096)

@@ -25,11 +25,6 @@ def _words(text: VenueText | str | None) -> str | None:
     return raw[:LONGEST].casefold() or None
 
 
-def _price(row: GridRow) -> Decimal | None:
-    price = row.order.price
-    return row.order.trigger_price if price is None else price
-
-
 def _youngest_first(row: GridRow) -> float | None:
     created = row.order.created_at
     return None if created is None else -created
@@ -38,13 +33,13 @@ def _youngest_first(row: GridRow) -> float | None:
 VALUES: Mapping[Column, Callable[[GridRow], Plain]] = {
     Column.VENUE: attrgetter("key.venue"),
     Column.ACCOUNT: lambda row: _words(row.order.account or row.key.account),
-    Column.SYMBOL: lambda row: _words(row.order.symbol) or _words(row.order.display_symbol),
+    Column.SYMBOL: lambda row: _words(row.shown_symbol),
     Column.DISPLAY: lambda row: _words(row.order.display_symbol),
     Column.EXCHANGE: lambda row: _words(row.order.exchange),
     Column.SIDE: lambda row: None if row.order.side is None else row.order.side.value,
     Column.TYPE: lambda row: row.order.type.value,
     Column.TIF: lambda row: _words(row.order.time_in_force),
-    Column.PRICE: _price,
+    Column.PRICE: attrgetter("shown_price"),
     Column.TRIGGER: attrgetter("order.trigger_price"),
     Column.QUANTITY: attrgetter("order.quantity"),
     Column.FILLED: attrgetter("order.filled"),
