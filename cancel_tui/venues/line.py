@@ -79,7 +79,11 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: Answer | None = None
         self._then: Callable[[Reply | Unanswered], None] | None = None
+        self._deadline = self._until = 0.0
+        """What the exchange in flight is given, in seconds, and the loop's time at which that is over."""
         self._timer: asyncio.TimerHandle | None = None
+        """Set for that moment or for an earlier one: what is left of an exchange that is over serves the
+        next, so that not each of many that are answered at once costs a timer."""
         self._look: Callable[[float], list[tuple[int, int]]] | None = None
         """Asks the socket whether anything can be read."""
         self._dead = False
@@ -134,6 +138,7 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was in flight is unanswered; called by asyncio."""
         self._dead = True
+        self._forget_time()
         self._finish(Unanswered("the connection was lost before the answer"))
 
     def _feed(self, answer: Answer, data: bytes) -> None:
@@ -153,9 +158,6 @@ class Line(asyncio.Protocol):
 
     def _finish(self, result: Reply | Unanswered) -> None:
         self._answer = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         then, self._then = self._then, None
         if then is not None:
             then(result)
@@ -163,9 +165,33 @@ class Line(asyncio.Protocol):
     def kill(self, why: str = "the connection was dropped") -> None:
         """Drop the connection; an exchange in flight becomes unanswered."""
         self._dead = True
+        self._forget_time()
         self._finish(Unanswered(why))
         if self._transport is not None:
             self._transport.abort()
+
+    def _keep_time(self) -> None:
+        """Have the timer go off when the time of the exchange in flight is over, or before."""
+        if self._timer is not None:
+            if self._timer.when() <= self._until:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(self._until, self._time_over)
+
+    def _time_over(self) -> None:
+        """The timer went off: for the exchange in flight, or for one that is over."""
+        timer, self._timer = self._timer, None
+        if self._answer is None or timer is None:
+            return
+        if timer.when() < self._until:
+            self._keep_time()
+        else:
+            self.kill(f"no answer within {self._deadline:g} s")
+
+    def _forget_time(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def silent(self) -> bool:
         """Whether nothing has arrived while it idled; looks at the socket itself, not at what was read.
@@ -219,9 +245,8 @@ class Line(asyncio.Protocol):
             raise RuntimeError("a line that is not clean")
         self._answer = Answer(method)
         self._then = then
-        self._timer = asyncio.get_running_loop().call_later(
-            deadline, self.kill, f"no answer within {deadline:g} s"
-        )
+        self._deadline, self._until = deadline, asyncio.get_running_loop().time() + deadline
+        self._keep_time()
         try:
             mark.write()
             self._transport.write(wire)  # the border: from here on nothing is "not sent"
