@@ -13,7 +13,7 @@ import re
 import select
 import ssl
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -29,6 +29,7 @@ _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
 _HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]+")
+_BAD_HEADER = "a header without line breaks or control characters"
 _OWN_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
@@ -50,26 +51,43 @@ class Mark(msgspec.Struct):
             self.written()
 
 
+# Requests of one venue differ in their targets and in what their headers say; its host and the names of the
+# headers are looked at once. No value is kept: some are secret.
+
+
+@lru_cache(64)
+def _label(name: bytes) -> bytes:
+    """How a header of this name begins. Raises ValueError as `encode` does."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(_BAD_HEADER)
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError("without headers of its own for host and length")
+    return name + b": "
+
+
+@lru_cache(64)
+def _behind_target(host: bytes) -> bytes:
+    """What stands between the target and the headers. Raises ValueError as `encode` does."""
+    if not _HOST.fullmatch(host):
+        raise ValueError("for a host whose name can be written down")
+    return b" HTTP/1.1\r\nHost: %b\r\n" % host
+
+
 def encode(message: Message, host: bytes) -> bytes:
     """The request's bytes. Raises ValueError for anything that could smuggle a second line or request."""
     if not _METHOD.fullmatch(message.method):
         raise ValueError("a method of capital letters")
     if not _TARGET.fullmatch(message.target):
         raise ValueError("a target that starts with / and holds no space or control character")
-    if not _HOST.fullmatch(host):
-        raise ValueError("for a host whose name can be written down")
-    lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (message.method, message.target, host)]
+    parts = [message.method, b" ", message.target, _behind_target(host)]
     for name, value in message.headers:
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValueError("a header without line breaks or control characters")
-        if name.lower() in _OWN_HEADERS:
-            raise ValueError("without headers of its own for host and length")
-        lines.append(b"%b: %b\r\n" % (name, value))
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(_BAD_HEADER)
+        parts += (_label(name), value, b"\r\n")
     if message.body or message.method in (b"POST", b"PUT", b"PATCH"):
-        lines.append(b"Content-Length: %d\r\n" % len(message.body))
-    lines.append(b"\r\n")
-    lines.append(message.body)
-    return b"".join(lines)
+        parts.append(b"Content-Length: %d\r\n" % len(message.body))
+    parts += (b"\r\n", message.body)
+    return b"".join(parts)
 
 
 class Line(asyncio.Protocol):

@@ -123,6 +123,13 @@ async def test_a_request_that_could_be_read_as_another_is_refused_and_never_trie
     assert (server.accepted, server.bytes_received) == (0, 0)
 
 
+@pytest.mark.parametrize("message", BAD.values(), ids=BAD)
+def test_what_was_refused_once_is_refused_again(message: Message) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^(a|for|without) "):
+            encode(message, b"venue.example")
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [
