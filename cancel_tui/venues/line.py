@@ -233,9 +233,10 @@ class Line(asyncio.Protocol):
     def _readable(self) -> bool:
         if self._look is None or self._transport is None:
             return True
-        with contextlib.suppress(OSError, ValueError):
+        try:
             return bool(self._look(0))
-        return True
+        except (OSError, ValueError):
+            return True
 
     @property
     def quiet(self) -> bool:

@@ -257,6 +257,26 @@ async def test_an_idle_connection_is_given_time_to_show_its_end_where_there_is_n
     assert server.accepted == 2
 
 
+@pytest.mark.parametrize("error", [OSError, ValueError])
+async def test_a_connection_that_cannot_be_looked_at_is_not_written_to(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Blind:
+        def register(self, *_: object) -> None:
+            pass
+
+        def poll(self, _: float) -> list[tuple[int, int]]:
+            raise error
+
+    mark = Mark()
+    async with served() as (server, wire):
+        monkeypatch.setattr(select, "poll", Blind)
+        raw = await wire.exchange(delete("/1"), 5.0, mark)
+    assert isinstance(raw, NotSent)
+    assert not mark.sent
+    assert server.bytes_received == 0
+
+
 async def test_bytes_on_a_fresh_connection_are_not_taken_for_an_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
