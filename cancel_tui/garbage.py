@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 
-THRESHOLDS = (1_000, 3, 1_250)
+THRESHOLDS = (1_000, 1, 2_500)
 """New objects before a look at the newest; looks before one at the older, and at all.
 
 Often and little: a look at a thousand objects takes less than a millisecond, one at the hundred thousand that

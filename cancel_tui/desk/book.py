@@ -77,7 +77,9 @@ class VenueBook(msgspec.Struct):
         begun = self._all_begun()
         for key in [one for one, (order, at) in self.told.items() if at < begun and _forgets(order, at, now)]:
             del self.told[key]
-            self.changes.note(key)
+            # Where a list holds it, that list has counted more since it was taken.
+            if not any(key in reading.orders for reading in self.parts.values()):
+                self.changes.note(key)
 
     def absorb(self, part_id: str, begun: float, found: PartList, now: float) -> bool:
         """Take one reading of one part; an older one than the last changes nothing. Whether rows changed."""
@@ -89,7 +91,9 @@ class VenueBook(msgspec.Struct):
             rows = {**old.orders, **rows}
         before = {} if old is None else old.orders
         self.parts[part_id] = _Reading(begun, rows, found.complete)
-        different = [key for key, order in rows.items() if before.get(key) != order]
+        different = [
+            key for key, order in rows.items() if (was := before.get(key)) is not order and was != order
+        ]
         left = [key for key in before if key not in rows]
         for key in left:
             if self.find(key) is None:
@@ -107,7 +111,11 @@ class VenueBook(msgspec.Struct):
             if other.orders[key] != rows[key]
         ]
         # So it is where the stream has spoken: a list that was begun later counts more than its word.
-        spoken = [key for key in rows.keys() & self.told.keys() if self.told[key][0] != rows[key]]
+        spoken = [
+            key
+            for key, (order, _) in self.told.items()
+            if (row := rows.get(key)) is not None and row is not order and row != order
+        ]
         self.changes.note_these((*different, *left, *overlapping, *spoken))
         self._outdate(now)
         changed = old is None or bool(different or left)

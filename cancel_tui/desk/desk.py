@@ -73,7 +73,7 @@ class Desk(Switching):
     def review(self, slot: Slot) -> None:
         """Hold a new list against every verdict: a flat that it contradicts is withdrawn, and reopened."""
         venue_wall = self.clock.wall() + ((slot.venue and slot.venue.clock_offset) or 0.0)
-        for kill in self.kills:
+        for kill in self._spoken_of(slot):
             run = kill.runs.get(slot.name)
             if run is None or not run.over or run.venue is not slot.venue:
                 # With other credentials since, the orders may be those of another account.
@@ -81,6 +81,13 @@ class Desk(Switching):
             found = contradiction(run.engine, slot.book, venue_wall - self.clock.monotonic())
             if found is not None:
                 kill.contradict(slot.name, found)
+
+    def _spoken_of(self, slot: Slot) -> Iterator[Kill]:
+        """The kills whose verdict a venue's lists could contradict: named orders have to be in one."""
+        lists = [reading.orders for reading in slot.book.parts.values()]
+        listed = [key for key in self._naming if any(key in orders for orders in lists)]
+        named = {rank: kill for key in listed for rank, kill in self._naming[key]}
+        yield from (kill for _, kill in sorted({**dict(self._wide), **named}.items()))
 
     def killing(self, name: VenueName) -> bool:
         """Whether a kill with lists of its own runs on a venue."""

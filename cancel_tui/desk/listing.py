@@ -161,10 +161,13 @@ class Listing(Endings):
         listed: set[OrderKey],
         unreadable: dict[OrderKey, Order],
     ) -> bool:
-        scoped = False
+        scoped, keys = False, self.aim.scope.keys
         for order in orders:
-            self._observe(order)
             track = self.tracks.get(order.key)
+            if keys is not None and track is None and order.key not in keys:
+                # A frozen list says nothing about any other order.
+                continue
+            self._observe(order)
             if order.status.terminal:
                 # A finished order in a list of open ones is the venue's word for its end.
                 if track is not None:

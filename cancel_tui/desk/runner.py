@@ -384,6 +384,8 @@ class VenueRun:
         found = dict(await asyncio.gather(*(self._part(part, numbers) for part in wanted)))
         starts = [start for start, _ in found.values()]
         self.listed(found)
+        # Of a long list each look takes a while: a key need not wait for both.
+        await asyncio.sleep(0)
         self.engine.took_list(min(starts, default=begun), found, None, *self._now())
         self.trail.listed({part_id: outcome for part_id, (_, outcome) in found.items()}, numbers)
 

@@ -20,6 +20,8 @@ from cancel_tui.venues.outcome import Failure, Unanswered
 from cancel_tui.venues.pulse import Pulse
 from cancel_tui.venues.streams import LARGEST, Closed, TextStream, open_stream
 
+AT_A_STRETCH = 0.0005
+"""Seconds of reading messages after which others have their turn."""
 PATIENCE = 10.0
 """Seconds from the open socket to a subscription that stands."""
 _LONGEST = 200
@@ -90,7 +92,13 @@ async def converse(
     async def read() -> Failure:
         if first is not None:
             await stream.send(first.reveal())  # on the wire, where it belongs
+        loop = asyncio.get_running_loop()
+        went_on = loop.time()
         while True:
+            if loop.time() - went_on > AT_A_STRETCH:
+                # Of many that have come together none waits for the loop: others would wait for all of them.
+                await asyncio.sleep(0)
+                went_on = loop.time()
             piece = await stream.receive()
             if isinstance(piece, Closed):
                 return Unanswered(piece.reason)
