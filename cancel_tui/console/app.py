@@ -19,6 +19,7 @@ from textual.screen import Screen
 from cancel_tui.console import later, leaving, output, staying
 from cancel_tui.console.acting import ActingApp
 from cancel_tui.console.alarming import Alarming
+from cancel_tui.console.attentive import AttentiveApp
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.frames import FRAMES, QUIET, Frames
@@ -44,7 +45,7 @@ LIVELY = 5
 """Looks per second while nothing is new but times that are shown in tenths."""
 SHARE = 8
 """A look at the desk that took a while is followed by a pause so many times as long."""
-PART = 0.001
+PART = 0.0005
 """Seconds of a look after which what comes next waits for a moment."""
 LAGGING = 0.3
 """Seconds by which the event loop must be late before the header says so."""
@@ -54,7 +55,7 @@ AT_ONCE = 5.0
 """Seconds within which a second request to leave means: now."""
 
 
-class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=False):
+class CancelApp(AttentiveApp, DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=False):
     """The kill-switch console over one desk. Raises SettingsError for a key, word or theme it cannot use."""
 
     CSS_PATH = "cancel_tui.tcss"
@@ -249,9 +250,12 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
 
     def looking(self) -> Iterator[None]:
         """The same in parts: a key need not wait for all of it."""
-        self.ledger.refresh()
+        for _ in self.ledger.refreshing():
+            yield
+        yield
         for line in self._news.take():
             self.say(line)
+        yield
         self.alarms.look()
         yield
         screen = self.screen
@@ -282,6 +286,21 @@ class CancelApp(DiscreetApp, ActingApp, RoomyApp, LooksApp, inherit_bindings=Fal
                 self.tell(staying.IDLE[event.key])
                 return
         await super().on_event(event)
+
+    def take_key(self, event: events.Key) -> bool:
+        """The cancel key in the grid, where nothing that was typed before it is still on its way."""
+        command = self.keymap.command_for(event.key, Where.GRID)
+        if command is None or command.id != "cancel" or not self._main.listens:
+            return False
+        if not self.at_rest or self._exit or self.screen is not self._main:
+            return False
+        with self._context():
+            try:
+                self._main.run_command(command.id)
+            except Exception as error:
+                # As the toolkit does it for a key that it brings itself.
+                self._handle_exception(error)
+        return True
 
     def run_command(self, command_id: str) -> None:
         """Carry out a command that belongs to no single screen."""

@@ -99,11 +99,9 @@ def cells(row: GridRow, places: tuple[Placed, ...], moment: Timed, ascii_only: b
             case Column.REMAINING:
                 text, role = _amount(order.remaining, width, ascii_only, "*" if _own_less(order) else "")
             case Column.AGE:
-                role = FAINT
-                text = (moment.age or _none(ascii_only)).rjust(width)
+                text, role = _age(moment, width, ascii_only)
             case Column.STATUS:
-                role = moment.role
-                text = fit(moment.status, width, ascii_only)
+                text, role = _status(moment, width, ascii_only)
             case Column.TRIGGER:
                 text, role = _amount(order.trigger_price, width, ascii_only)
             case Column.AVERAGE:
@@ -117,6 +115,28 @@ def cells(row: GridRow, places: tuple[Placed, ...], moment: Timed, ascii_only: b
                 text = fit(_words(row, place.column, width) or _none(ascii_only), width, ascii_only)
         made.append(Cell(text, role))
     return made
+
+
+def retimed(
+    made: list[Cell], places: tuple[Placed, ...], moment: Timed, ascii_only: bool = False
+) -> list[Cell]:
+    """The same cells of the same order at another moment."""
+    return [
+        _age(moment, place.width, ascii_only)
+        if place.column is Column.AGE
+        else _status(moment, place.width, ascii_only)
+        if place.column is Column.STATUS
+        else cell
+        for place, cell in zip(places, made, strict=True)
+    ]
+
+
+def _age(moment: Timed, width: int, ascii_only: bool) -> Cell:
+    return Cell((moment.age or _none(ascii_only)).rjust(width), FAINT)
+
+
+def _status(moment: Timed, width: int, ascii_only: bool) -> Cell:
+    return Cell(fit(moment.status, width, ascii_only), moment.role)
 
 
 def _words(row: GridRow, column: Column, width: int) -> str:

@@ -14,7 +14,7 @@ FRAMES = 10
 """The most looks at the desk per second; what happens after a pause is shown at once all the same."""
 GATHER = 0.01
 """Seconds from what happened to its frame: what comes with it is shown in the same one."""
-BETWEEN = 0.002
+BETWEEN = 0.001
 """Seconds between the parts of one frame: a key that comes meanwhile goes all its way before the next."""
 QUIET = 2
 """Frames per second while nothing happens. They divide a second, so that each second begins with one."""

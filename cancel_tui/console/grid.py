@@ -15,7 +15,8 @@ from cancel_tui.console.columns import DEFAULT, Column, whole
 from cancel_tui.console.grid_cursor import CursorView
 from cancel_tui.console.grid_messages import MarksChanged
 from cancel_tui.console.grid_model import GridRow
-from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Look, Painter
+from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Drawn, Look, Painter
+from cancel_tui.console.picture import BareCache
 from cancel_tui.orders import OrderKey
 
 STRIPS = 500
@@ -40,6 +41,7 @@ class OrderGrid(CursorView):
         self, *, ascii_only: bool = False, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self._styles_cache = BareCache(self._line)
         self._painter = Painter(self, ascii_only)
         self._now = 0.0
         self._timed_at = -inf
@@ -47,7 +49,7 @@ class OrderGrid(CursorView):
         self._placeholder = ""
         self._chosen: tuple[Column, ...] = DEFAULT
         self._fitted: tuple[int, bool, tuple[Column, ...]] | None = None
-        self._strips: dict[OrderKey, tuple[Look, Strip]] = {}
+        self._strips: dict[OrderKey, Drawn] = {}
         """What was drawn last of the orders, those drawn longest ago first."""
         self._painted: dict[int, Look | str] = {}
 
@@ -195,23 +197,31 @@ class OrderGrid(CursorView):
 
     # Drawing
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw lines of the view."""
+        self.fit()
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view: the heading, a row, or nothing."""
         self.fit()
+        return self._line(y)
+
+    def _line(self, y: int) -> Strip:
         if y == 0:
             return self._painter.header(self.model.sort, self.model.reverse)
         look = self._painted[y] = self._look(y)
         if isinstance(look, str):
             return self._painter.blank(look)
         kept = self._strips.get(look.row.key)
-        if kept is not None and kept[0] == look:
-            return kept[1]
-        strip = self._painter.row(look)
+        if kept is not None and kept.look == look:
+            return kept.strip
+        drawn = self._painter.row(look, kept)
         self._strips.pop(look.row.key, None)
-        self._strips[look.row.key] = (look, strip)
+        self._strips[look.row.key] = drawn
         if len(self._strips) > STRIPS:
             del self._strips[next(iter(self._strips))]
-        return strip
+        return drawn.strip
 
     def notify_style_update(self) -> None:
         """Drop everything drawn: theme, focus or colours have changed."""

@@ -11,14 +11,16 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollTo
+from textual.scrollbar import ScrollBar, ScrollTo
 
+from cancel_tui.console.attentive import Attentive
 from cancel_tui.console.grid_messages import CursorMoved
 from cancel_tui.console.grid_model import GridModel, GridRow
+from cancel_tui.console.scrollbar import QuickBar
 from cancel_tui.orders import OrderKey
 
 
-class CursorView(ScrollView, can_focus=True, inherit_bindings=False):
+class CursorView(Attentive, ScrollView, can_focus=True, inherit_bindings=False):
     """A view of the model's rows below one heading line, with a cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,6 +38,16 @@ class CursorView(ScrollView, can_focus=True, inherit_bindings=False):
         """The rows, sorted, filtered, marked; for reading."""
         self._cursor: OrderKey | None = None
         self._departed: GridRow | None = None
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Its scroll bar, begun when it is first asked for."""
+        if self._vertical_scrollbar is None:
+            bar = QuickBar(vertical=True, name="vertical", thickness=1)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     def repaint(self, header: bool = False) -> None:
         """Ask for a new drawing of what would differ from what was last painted."""
@@ -142,6 +154,14 @@ class CursorView(ScrollView, can_focus=True, inherit_bindings=False):
         if self.is_mounted:
             self.scroll_to(y=y, animate=False, force=True)
 
+    def _extend(self, size: Size) -> None:
+        """Be so long; the screen is laid out anew only where the scroll bar comes or goes with it."""
+        if self.is_mounted and self.show_vertical_scrollbar == (size.height > self.container_size.height):
+            self.set_reactive(CursorView.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+
     def _anchors(self) -> list[tuple[OrderKey, int]]:
         """Orders in view with their lines, counted from the first row: the cursor's, then from above.
 
@@ -158,7 +178,7 @@ class CursorView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _resettle(self, anchors: list[tuple[OrderKey, int]], held: GridRow | None) -> None:
         """After rows came, went or moved: the view follows its anchor, a cursor without a row is lost."""
-        self.virtual_size = Size(1, len(self.model) + 1)
+        self._extend(Size(1, len(self.model) + 1))
         if held is not None and self.model.position(held.key) is None:
             self._set_cursor(None, departed=held)
         top = self.scroll_offset.y

@@ -99,6 +99,14 @@ class Look(NamedTuple):
     moment: Timed
 
 
+class Drawn(NamedTuple):
+    """A line as it was drawn, and from what."""
+
+    look: Look
+    made: list[cells.Cell]
+    strip: Strip
+
+
 class Painter:
     """Draws the lines of one grid in the widths and colours that it has now."""
 
@@ -106,7 +114,7 @@ class Painter:
         self._grid = grid
         self._styles: dict[tuple[str, bool], Style] = {}
         self._places: tuple[Placed, ...] = ()
-        self._width = 0
+        self._width = self._filled = 0
         self._status_width = 0
         self.ascii_only = ascii_only
         """Whether every sign is ASCII."""
@@ -115,6 +123,7 @@ class Painter:
         """Lay the chosen columns out for `width` cells, without those that are of no use now."""
         self._width = width
         self._places = layout(width, skip, chosen)
+        self._filled = GUTTER + sum(place.gap + place.width for place in self._places)
         self._status_width = next(place.width for place in self._places if place.column is Column.STATUS)
 
     @property
@@ -139,25 +148,34 @@ class Painter:
         """What the row says at a moment, monotonic seconds."""
         return cells.timed(row, now, self._status_width, self.ascii_only)
 
-    def row(self, look: Look) -> Strip:
-        """The line of an order."""
+    def row(self, look: Look, last: Drawn | None = None) -> Drawn:
+        """The line of an order; `last` is how it was drawn before, in the same layout."""
         cursor = look.cursor
         base = self._style(cells.TEXT, cursor)
         marker, mark = (">", "x") if self.ascii_only else ("▸", "✓")
-        segments = [
-            Segment(marker if cursor else " ", self._style("marker", cursor)),
-            Segment(mark if look.marked else " ", self._style("mark", cursor)),
+        pieces = [
+            (marker, self._style("marker", cursor)) if cursor else (" ", base),
+            (mark, self._style("mark", cursor)) if look.marked else (" ", base),
         ]
-        blank = 0
-        made = cells.cells(look.row, self._places, look.moment, self.ascii_only)
+        if last is not None and last.look.row.order is look.row.order:
+            # What is said of an order is not made into texts again because its age has grown.
+            made = cells.retimed(last.made, self._places, look.moment, self.ascii_only)
+        else:
+            made = cells.cells(look.row, self._places, look.moment, self.ascii_only)
         for place, (text, role) in zip(self._places, made, strict=True):
             # The padding belongs to the line, so that a reversed or underlined word ends where it ends.
             said = text.rstrip(" ")
-            segments.append(Segment(" " * (blank + place.gap), base))
-            if said:
-                segments.append(Segment(said, self._style(role, cursor)))
-            blank = len(text) - len(said)
-        return Strip(segments).adjust_cell_length(self._width, base)
+            pieces += (
+                (" " * place.gap, base),
+                (said, self._style(role, cursor)),
+                (" " * (len(text) - len(said)), base),
+            )
+        # Each cell is as wide as its column: nothing has to be measured again.
+        pieces.append((" " * (self._width - self._filled), base))
+        strip = Strip(_joined(pieces), max(self._width, self._filled))
+        if self._filled > self._width:
+            strip = strip.crop(0, self._width)
+        return Drawn(look, made, strip)
 
     def header(self, sort: Column, reverse: bool) -> Strip:
         """The line of labels."""
@@ -200,7 +218,30 @@ class Painter:
             if styles.has_rule("text_style"):
                 text += styles.text_style
                 text += Style(reverse=False) if upright else Style()
-        return Style.from_color(_blend(ground, fore).rich_color, ground.rich_color) + text
+        made = Style.from_color(_blend(ground, fore).rich_color, ground.rich_color) + text
+        return self._filtered(made)
+
+    def _filtered(self, style: Style) -> Style:
+        """As the style leaves for the terminal: a filter changes nothing but styles."""
+        segments = [Segment("x", style)]
+        for each in self._grid.get_line_filters():
+            segments = each.apply(segments, self._grid.background_colors[1])
+        return segments[0].style or style
+
+
+def _joined(pieces: list[tuple[str, Style]]) -> list[Segment]:
+    """Neighbours of one style become one piece: the fewer there are, the less there is to draw."""
+    segments: list[Segment] = []
+    run, worn = pieces[0]
+    for text, style in pieces[1:]:
+        if style is worn or not text:
+            run += text
+            continue
+        if run:
+            segments.append(Segment(run, worn))
+        run, worn = text, style
+    segments.append(Segment(run, worn))
+    return segments
 
 
 def _blend(ground: Color, over: Color) -> Color:

@@ -86,7 +86,12 @@ class Ledger:
         return self._by_stage[Stage.UNKNOWN]
 
     def refresh(self) -> None:
-        """Take what is new at the desk."""
+        """Take what is new at the desk, in one go."""
+        for _ in self.refreshing():
+            pass
+
+    def refreshing(self) -> Iterator[None]:
+        """The same in parts: the cancels, then venue by venue."""
         for rank, kill in enumerate(self.desk.kills):
             if self._revisions.get(kill.kill_id) != kill.revision:
                 self._revisions[kill.kill_id] = kill.revision
@@ -98,8 +103,10 @@ class Ledger:
             touched = [key for key in self.tracks if key.venue == name]
             for key in (*count.live, *count.ended, *held.book.unseen, *touched):
                 self.changes.note(key)
-        for slot in self.desk.slots.values():
-            self._take_book(slot)
+        for slot in list(self.desk.slots.values()):
+            yield
+            if self.desk.slots.get(slot.name) is slot:
+                self._take_book(slot)
 
     def venue(self, name: VenueName) -> VenueCount:
         """One venue's count as of the last refresh."""

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from cancel_tui.console.looks import LooksApp
+from cancel_tui.console.picture import LineCache
 from cancel_tui.console.theme import HOUSE, Look
 
 _TWINS = str.maketrans("●○◌⊘▲▼✖✔✓▸█░▒▌…–·×“”", '*oo/^vxv+>#.:_~-.x""')
@@ -46,6 +47,9 @@ class Line(Static):
 
     def __init__(self, *, id: str, ascii_only: bool = False, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
+        self._styles_cache = LineCache()
+        # Nothing on a line is a link: no style for one is to be made for every picture.
+        self.set_reactive(Line.auto_links, False)
         self._ascii_only = ascii_only
         self._said: Text | None = None
         self._look = HOUSE

@@ -29,7 +29,7 @@ from cancel_tui.practice.cluster import Cluster
 from cancel_tui.practice.venue import PracticeVenue
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings, parse_settings
-from tests.console.hands import hit, key_event
+from tests.console.hands import bring, hit, key_event
 
 NARROW, WIDE = (80, 24), (120, 40)
 LIMIT = 20.0
@@ -99,7 +99,7 @@ class Ground:
         for key in keys:
             event = key_event(key)
             event.time = at
-            self.app.post_message(event)
+            bring(self.app, event)
 
     async def later(self) -> None:
         """Let more time pass than one read of the terminal lasts."""
@@ -113,6 +113,8 @@ class Ground:
             await self.later()
         before = self.app._rest_until
         await self.until(lambda: not self.app.untold or self.app._rest_until != before or self.app._exit)
+        # A look that has begun is whole, with all that it shows.
+        await self.until(lambda: self.app._looking is None or self.app._exit)
 
     async def arm(self) -> ArmScreen:
         await self.press("ctrl+k")

@@ -10,10 +10,13 @@ import unicodedata
 from time import monotonic
 
 from textual import events
+from textual.app import App
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+
+from cancel_tui.console.attentive import AttentiveApp
 
 LIMIT = 20.0
 """Seconds that a screen may take to be laid out anew."""
@@ -33,12 +36,16 @@ def key_event(key: str) -> events.Key:
     return events.Key(name, character)
 
 
+def bring(app: App[int] | App[None], event: events.Key) -> None:
+    """Hand a key to the application as the console's driver does."""
+    event.set_sender(app)
+    if not (isinstance(app, AttentiveApp) and app.take_key(event)):
+        app.post_message(event)
+
+
 async def hit(pilot: Pilot[int] | Pilot[None], key: str) -> None:
     """Press one key, and wait until everybody it concerns has handled it and the screen is laid out anew."""
-    app = pilot.app
-    event = key_event(key)
-    event.set_sender(app)
-    app.post_message(event)
+    bring(pilot.app, key_event(key))
     await settle(pilot)
 
 
@@ -65,4 +72,6 @@ async def settle(pilot: Pilot[int] | Pilot[None]) -> None:
     """Wait until everybody has handled what was under way, and the screen is laid out anew."""
     for _ in range(_ROUNDS):
         await pilot._wait_for_screen()
-    pilot.app.screen._on_timer_update()
+    screen = pilot.app.screen
+    for _ in range(1 + len(screen._dirty_widgets)):
+        screen._on_timer_update()

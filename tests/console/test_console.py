@@ -221,11 +221,11 @@ from cancel_tui.console.screens.main import MainScreen
 from cancel_tui.desk.desk import Desk
 from cancel_tui.settings import parse_settings
 
-def paint(self):
+def paints(self):
     api_secret = "s3ntinel-" + "value"
     raise RuntimeError("refused key " + api_secret)
 
-MainScreen.paint = paint
+MainScreen.paints = paints
 
 async def main():
     text = (

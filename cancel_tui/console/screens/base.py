@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -10,7 +11,9 @@ from textual import events
 from textual.screen import Screen
 
 from cancel_tui.console import edges, lines
+from cancel_tui.console.attentive import Attentive
 from cancel_tui.console.commands import BY_ID, Where, shown_key
+from cancel_tui.console.picture import LineCache, NarrowCompositor
 from cancel_tui.console.widgets import Line
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ _FIRST = ("header", "title")
 """The lines that stand at the top of a screen."""
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(Attentive, Screen[None]):
     """A screen of the console."""
 
     ALLOW_SELECT = False
@@ -46,6 +49,33 @@ class DeskScreen(Screen[None]):
         if not isinstance(app, CancelApp):
             raise TypeError("a screen of the console runs in the console only")
         return app
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._styles_cache, self._compositor = LineCache(), NarrowCompositor()
+
+    # Pictures
+
+    def _on_timer_update(self) -> None:
+        """Draw what has changed, one part of the screen at a time, the one that has the focus first.
+
+        Between two parts a key can go all its way. Each of them is one write: the grid's lines, its cursor
+        among them, change together.
+        """
+        waiting = self._dirty_widgets
+        whole = self._layout_required or self._scroll_required or self._repaint_required
+        if whole or len(waiting) < 2 or not self.is_current:
+            super()._on_timer_update()
+            return
+        first = self.focused if self.focused in waiting else next(iter(waiting))
+        rest, callbacks = waiting - {first}, self._callbacks[:]
+        waiting.intersection_update({first})
+        # What was to follow the picture follows its last part.
+        self._callbacks.clear()
+        super()._on_timer_update()
+        waiting |= rest
+        self._callbacks[:0] = callbacks
+        asyncio.get_running_loop().call_soon(self._on_timer_update)
 
     # Lines
 
@@ -105,6 +135,11 @@ class DeskScreen(Screen[None]):
 
     def tick(self) -> None:
         """Something at the desk changed, or time has passed; at most ten times a second."""
+        for _ in self.ticks():
+            pass
+
+    def ticks(self) -> Iterator[None]:
+        """The same in parts; nothing while the screen is going away."""
         if not self.whole:
             return
         self.set_class(self.cramped, "cramped")
@@ -120,8 +155,15 @@ class DeskScreen(Screen[None]):
             self.show("cramped", alarm.append("\n" * self.alarmed).append_text(short))
         else:
             self.show("alarm", alarm, when=self.alarmed)
-            self.paint()
+            for _ in self.paints():
+                yield
+                if self._changed_meanwhile():
+                    return
             self._draw_edges()
+
+    def _changed_meanwhile(self) -> bool:
+        """Whether the next look draws it otherwise, or not at all."""
+        return self.cramped or not self.whole
 
     def _draw_edges(self) -> None:
         """Whatever has a rule above or below it repeats the environment there."""
@@ -147,6 +189,11 @@ class DeskScreen(Screen[None]):
         for one in ("practice", "test", "live"):
             # Before it is mounted there is nothing to be styled anew.
             self.set_class(one == mode.lower(), one, update=self.is_mounted)
+
+    def paints(self) -> Iterator[None]:
+        """Draw the screen in parts."""
+        self.paint()
+        yield from ()
 
     def paint(self) -> None:
         """Draw the screen."""

@@ -97,13 +97,8 @@ class MainScreen(DeskScreen):
         """Whether its parts are there, the grid among them."""
         return self.whole and any(part.id == "grid" for part in self.children)
 
-    def tick(self) -> None:
-        """Take what is new at the desk, then draw, in one go."""
-        for _ in self.ticks():
-            pass
-
     def ticks(self) -> Iterator[None]:
-        """The same in parts; nothing while the screen is going away."""
+        """Take what is new at the desk, then draw."""
         desk, ledger = self.console_app.desk, self.console_app.ledger
         while self._rows.look(AT_ONCE):
             yield
@@ -117,22 +112,26 @@ class MainScreen(DeskScreen):
         elif all(slot.listed_at is not None for slot in desk.slots.values()):
             self.grid.set_placeholder("no open orders in anything that the venues can list")
         yield
-        super().tick()
+        yield from super().ticks()
 
-    def paint(self) -> None:
-        """Draw what differs."""
+    def paints(self) -> Iterator[None]:
+        """Draw what differs, in parts."""
         app = self.console_app
         now = app.desk.clock.monotonic()
         width, height = self.size
         mark = app.keyring_mark
         told = lines.header(app.ledger, width, read_only=app.read_only, lag=app.lag, keyring=mark)
         self.show("header", told)
+        yield
         self.show("chips", lines.chips(app.ledger, now, width, 2 if height < 30 else 3, app.alarms.lost()))
+        yield
         banner = self.banner()
         self.show("banner", banner, when=bool(banner.plain))
         self._filterbar()
         self._marks(now)
+        yield
         self._detail()
+        yield
         shown = 1 if height < 22 else 3
         log = Text("\n".join(app.log_lines[-shown:]), no_wrap=True, overflow="ellipsis")
         self.show("log", log, when=bool(app.log_lines))
@@ -295,6 +294,14 @@ class MainScreen(DeskScreen):
         from cancel_tui.console.screens.order import OrderScreen
 
         self.app.push_screen(OrderScreen(key, self.grid, self.console_app.ledger))
+
+    @property
+    def listens(self) -> bool:
+        """Whether a key pressed now would be the grid's, and nothing is on its way there."""
+        if not self._standing or self.cramped:
+            return False
+        grid = self.grid
+        return self.focused is grid and self.at_rest and grid.at_rest
 
     # Events
 
