@@ -35,7 +35,7 @@ def test_commands_are_loaded_without_and_run_with_a_look_for_garbage() -> None:
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout == "0 [False, False, (True, True, 1250)]\n", done.stderr
+    assert done.stdout == "0 [False, False, (True, True, 2500)]\n", done.stderr
 
 
 YOUNG = """
