@@ -19,10 +19,11 @@ from textual.screen import Screen
 from cancel_tui.console import later, leaving, output, staying
 from cancel_tui.console.acting import ActingApp
 from cancel_tui.console.alarming import Alarming
-from cancel_tui.console.attentive import AttentiveApp
+from cancel_tui.console.attentive import Attentive, AttentiveApp
 from cancel_tui.console.commands import BY_ID, Keymap, Where, shown_key
 from cancel_tui.console.crash import DiscreetApp
 from cancel_tui.console.frames import FRAMES, QUIET, Frames
+from cancel_tui.console.grid import OrderGrid
 from cancel_tui.console.keydoor import KeyDoor
 from cancel_tui.console.ledger import Ledger
 from cancel_tui.console.lines import mode_of
@@ -39,6 +40,7 @@ from cancel_tui.desk.gate import Urgency
 from cancel_tui.desk.process import whoami
 from cancel_tui.desk.slot import Slot
 from cancel_tui.orders import OrderKey
+from cancel_tui.pauses import pause
 from cancel_tui.redaction import place_of
 
 LIVELY = 5
@@ -202,6 +204,8 @@ class CancelApp(AttentiveApp, DiscreetApp, ActingApp, RoomyApp, LooksApp, inheri
             # On the way out the screens lose their parts before the last frame.
             return inf
         now = monotonic()
+        # What was typed has mostly gone all its way by the next frame; a later message must not hide that.
+        self.caught_up()
         if self._looking is not None:
             return self._look_on(self._looking, perf_counter())
         output.never_wait(self)
@@ -226,6 +230,7 @@ class CancelApp(AttentiveApp, DiscreetApp, ActingApp, RoomyApp, LooksApp, inheri
         """The next parts of a look; its pauses are not counted as the time that it takes."""
         self._looking = None
         for _ in look:
+            pause()
             if perf_counter() - begun > PART:
                 self._looking = look
                 break
@@ -287,12 +292,17 @@ class CancelApp(AttentiveApp, DiscreetApp, ActingApp, RoomyApp, LooksApp, inheri
                 return
         await super().on_event(event)
 
+    @property
+    def parts(self) -> Iterable[Attentive]:
+        """The application, the main screen and its grid."""
+        return (self, self._main, *self._main.query(OrderGrid))
+
     def take_key(self, event: events.Key) -> bool:
         """The cancel key in the grid, where nothing that was typed before it is still on its way."""
         command = self.keymap.command_for(event.key, Where.GRID)
-        if command is None or command.id != "cancel" or not self._main.listens:
+        if command is None or command.id != "cancel" or not self.caught_up():
             return False
-        if not self.at_rest or self._exit or self.screen is not self._main:
+        if self._exit or self.screen is not self._main or not self._main.listens:
             return False
         with self._context():
             try:

@@ -1,9 +1,12 @@
 """Whether anything that was typed before is still on its way through the toolkit's queues.
 
-A key may be acted on at once, in the callback that read it, only where no earlier one can be overtaken.
+A key may be acted on at once, where it was read, only where no earlier one can be overtaken. What an earlier
+one does may itself wait in a queue: only where nothing is on its way at all has it gone all its way.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from textual import events
 from textual.app import App
@@ -34,12 +37,36 @@ class Attentive(MessagePump):
     @property
     def at_rest(self) -> bool:
         """Whether no message waits here and none is being handled."""
-        waiting = self._pending_message is not None or not self._message_queue.empty()
-        return not (self._at_work or waiting or self._next_callbacks)
+        # For a callback that is to be called next there is a message, too.
+        return not self._at_work and self._pending_message is None and self._message_queue.empty()
+
+
+_TYPED = (events.InputEvent, events.Paste, events.AppFocus, events.AppBlur)
+"""What the terminal brings, and what decides whom it is for."""
 
 
 class AttentiveApp(Attentive, App[int], inherit_bindings=False):
-    """An application that may act on a key in the callback that read it."""
+    """An application that may act on a key where it was read."""
+
+    _typed = False
+    """Whether something was typed that may still be on its way."""
+
+    def post_message(self, message: Message) -> bool:
+        """Take a message; those of keys, mouse, clipboard and focus are kept in mind."""
+        if isinstance(message, _TYPED):
+            self._typed = True
+        return super().post_message(message)
+
+    @property
+    def parts(self) -> Iterable[Attentive]:
+        """What a key may pass on its way."""
+        return (self,)
+
+    def caught_up(self) -> bool:
+        """Whether everything that was typed has gone all its way, some time since then."""
+        if self._typed and all(part.at_rest for part in self.parts):
+            self._typed = False
+        return not self._typed
 
     def get_driver_class(self) -> type[Driver]:
         """The toolkit's choice; on POSIX terminals the one that reads in the event loop."""

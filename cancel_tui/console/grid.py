@@ -52,6 +52,9 @@ class OrderGrid(CursorView):
         self._strips: dict[OrderKey, Drawn] = {}
         """What was drawn last of the orders, those drawn longest ago first."""
         self._painted: dict[int, Look | str] = {}
+        self._drawing = False
+        """Whether lines are being drawn: meanwhile the cursor is where the last frame showed it."""
+        self._stood: OrderKey | None = None
 
     # What others read
 
@@ -61,6 +64,8 @@ class OrderGrid(CursorView):
 
         None where that frame showed no cursor, also because it had been scrolled out of view.
         """
+        if self._drawing:
+            return self._stood
         looks = (look for look in self._painted.values() if isinstance(look, Look))
         return next((look.row.key for look in looks if look.cursor), None)
 
@@ -200,7 +205,11 @@ class OrderGrid(CursorView):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw lines of the view."""
         self.fit()
-        return super().render_lines(crop)
+        self._stood, self._drawing = self.painted_key, True
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._drawing = False
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view: the heading, a row, or nothing."""

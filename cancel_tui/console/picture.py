@@ -15,6 +15,8 @@ from textual._styles_cache import StylesCache
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from cancel_tui.pauses import pause
+
 if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.widget import Widget
@@ -31,6 +33,7 @@ class NarrowCompositor(Compositor):
             seen = clip if crop is None else clip.intersection(Region(0, crop.y, width, crop.height))
             shown = region.intersection(seen)
             if shown:
+                pause()
                 yield region, seen, widget.render_lines(shown.translate((-region.x, -region.y)))
 
 
@@ -107,6 +110,7 @@ class BareCache(LineCache):
             blank = blank.apply_filter(each, ground)
         made: list[tuple[int, Strip]] = []
         for y in missing:
+            pause()
             if not 0 <= y - top < height:
                 made += super().make(widget, [y])
             else:

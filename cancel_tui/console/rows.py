@@ -19,6 +19,7 @@ from cancel_tui.desk.impasse import DeadEnd
 from cancel_tui.desk.slot import VenueState
 from cancel_tui.desk.track import Track
 from cancel_tui.orders import Order, OrderKey, VenueName
+from cancel_tui.pauses import pause
 
 if TYPE_CHECKING:
     from cancel_tui.console.ledger import Ledger
@@ -83,6 +84,7 @@ class RowSource(msgspec.Struct):
             self._waiting.update(dict.fromkeys(due))
             keys = self._next(most)
         for key in keys:
+            pause()
             standing = self._standing(key, now)
             self._remember(key, standing, now)
             if standing is None:

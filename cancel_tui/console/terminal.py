@@ -1,14 +1,17 @@
 """The terminal's keys, read by the event loop itself, and the one that must not wait.
 
 The toolkit reads the terminal in a thread: that thread waits for the interpreter while anything is painted,
-and a key then passes four queues. Whoever presses the cancel key wants none of that.
+and a key then passes four queues. Whoever presses the cancel key wants none of that: the loop reads, once per
+turn and in the pauses of long work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 from codecs import getincrementaldecoder
+from contextvars import Context, copy_context
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from cancel_tui.console.attentive import AttentiveApp
+from cancel_tui.pauses import use_pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +41,8 @@ class LoopDriver(LinuxDriver):
 
     _reading = False
     _ticking: asyncio.TimerHandle | None = None
+    _no_pauses: Callable[[], None]
+    """Ends the looks in pauses."""
 
     def start_application_mode(self) -> None:
         """Take the terminal over and begin to read."""
@@ -51,6 +57,7 @@ class LoopDriver(LinuxDriver):
         try:
             self._loop.add_reader(self.fileno, self._read)
             self._reading = True
+            self._no_pauses = use_pauses(self._in_a_pause(copy_context()))
         except (OSError, NotImplementedError, ValueError):
             self._key_thread = Thread(target=super()._run_input_thread, name="textual-input")
             self._key_thread.start()
@@ -60,6 +67,18 @@ class LoopDriver(LinuxDriver):
         self._deaf()
         super().disable_input()
 
+    def _in_a_pause(self, context: Context) -> Callable[[], None]:
+        """Look at the terminal while the loop is at work, and act as if the loop had."""
+
+        def look() -> None:
+            try:
+                context.run(self._read)
+            except Exception as error:
+                # As the loop does it: it is no fault of the work that has paused.
+                self._loop.call_exception_handler({"message": "a key could not be read", "exception": error})
+
+        return look
+
     def _run_input_thread(self) -> None:
         """The toolkit's thread has nothing to do: the loop reads."""
 
@@ -67,12 +86,16 @@ class LoopDriver(LinuxDriver):
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self.fileno)
+            self._no_pauses()
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
 
     def _read(self) -> None:
         try:
+            if not select.select([self.fileno], (), (), 0)[0]:
+                # A pause has read it meanwhile: to read now would be to stand still until the next key.
+                return
             data = os.read(self.fileno, _ONCE)
         except (BlockingIOError, InterruptedError):
             return

@@ -15,6 +15,7 @@ from cancel_tui.desk.changes import Changes
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.track import merge
 from cancel_tui.orders import TERMINAL, Order, OrderKey, VenueName
+from cancel_tui.pauses import pause
 from cancel_tui.venues.base import PartList
 
 KEEP_UNSEEN = 30.0
@@ -90,18 +91,14 @@ class VenueBook(msgspec.Struct):
         if old is not None and not found.complete:
             rows = {**old.orders, **rows}
         before = {} if old is None else old.orders
-        self.parts[part_id] = _Reading(begun, rows, found.complete)
+        pause()
         different = [
             key for key, order in rows.items() if (was := before.get(key)) is not order and was != order
         ]
-        left = [key for key in before if key not in rows]
-        for key in left:
-            if self.find(key) is None:
-                # That it is absent takes nothing away from the venue's own word for its end.
-                self.unseen[key] = self.told.get(key, (before[key], now))
-        if self.unseen:
-            for key in rows:
-                self.unseen.pop(key, None)
+        pause()
+        new = sum(key not in before for key in different)
+        left = [key for key in before if key not in rows] if len(rows) < len(before) + new else []
+        pause()
         # Where parts overlap, this reading is the one that counts now, although it says nothing new itself.
         overlapping = [
             key
@@ -116,6 +113,14 @@ class VenueBook(msgspec.Struct):
             for key, (order, _) in self.told.items()
             if (row := rows.get(key)) is not None and row is not order and row != order
         ]
+        pause()
+        self.parts[part_id] = _Reading(begun, rows, found.complete)
+        for key in left:
+            if self.find(key) is None:
+                # That it is absent takes nothing away from the venue's own word for its end.
+                self.unseen[key] = self.told.get(key, (before[key], now))
+        for key in self.unseen.keys() & rows.keys():
+            del self.unseen[key]
         self.changes.note_these((*different, *left, *overlapping, *spoken))
         self._outdate(now)
         changed = old is None or bool(different or left)

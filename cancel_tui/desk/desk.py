@@ -14,6 +14,7 @@ from cancel_tui.desk.aftermath import contradiction
 from cancel_tui.desk.hints import newer
 from cancel_tui.desk.slot import Slot, VenueState
 from cancel_tui.desk.switching import Switching
+from cancel_tui.pauses import pause
 from cancel_tui.venues.base import SignsAhead, TellsFinished, Venue
 from cancel_tui.venues.outcome import Answered
 
@@ -221,7 +222,9 @@ class Desk(Switching):
             now = self.clock.monotonic()
             for part_id, (begun, outcome) in found.items():
                 if isinstance(outcome, Answered):
+                    pause()
                     slot.book.absorb(part_id, begun, outcome.value, now)
+            pause()
             self.review(slot)
             bad = [one for _, one in found.values() if not isinstance(one, Answered)]
             if bad and len(bad) == len(found):

@@ -40,8 +40,11 @@ from cancel_tui.redaction import betrays, redacted
 
 LONGEST_WAIT = 0.05
 """Seconds that anybody waits for the disk."""
-PROMPT = 0.002
-"""Seconds that the event loop itself stands still for records that first requests wait for."""
+PROMPT = 0.008
+"""Seconds that the event loop itself stands still for records that first requests wait for.
+
+On a busy machine a thread gets its processor some milliseconds late, and every way around it takes longer.
+"""
 LULL, LATEST = 0.1, 0.5
 """Seconds without a request after which records go to the thread that nobody waits for; after which they go
 all the same."""
@@ -200,7 +203,7 @@ class Journal:
         self._send(asyncio.get_running_loop())
 
     def urge(self) -> None:
-        """Stand still until what was handed over is written, for 2 ms at most.
+        """Stand still until what was handed over is written, for 8 ms at most.
 
         In a busy event loop the turns that a wait takes are longer than the writing, and the thread that
         writes gets no turn of the interpreter meanwhile. A disk that once took longer is not stood still for

@@ -126,7 +126,7 @@ class Lane:
         self._memory.close()
 
     def stands(self, written: Written) -> bool:
-        """Whether a request that was written down ahead may leave; stands still for 2 ms if need be."""
+        """Whether a request that was written down ahead may leave; stands still for 8 ms if need be."""
         if written.done is not None and not written.done.done():
             self._journal.urge()
         return written.done is None or written.done.done()

@@ -21,6 +21,7 @@ from cancel_tui.desk.looking import Look
 from cancel_tui.desk.trail import Trail
 from cancel_tui.desk.volley import Volley
 from cancel_tui.orders import Order, OrderKey
+from cancel_tui.pauses import pause
 from cancel_tui.venues.base import CallClass, ClosedPage, ClosedQuery, Part, PartList, Venue
 from cancel_tui.venues.outcome import Answered, NotSent, Outcome, Unanswered, Unauthorised
 
@@ -383,6 +384,7 @@ class VenueRun:
         numbers: dict[str, list[int]] = {}
         found = dict(await asyncio.gather(*(self._part(part, numbers) for part in wanted)))
         starts = [start for start, _ in found.values()]
+        pause()
         self.listed(found)
         # Of a long list each look takes a while: a key need not wait for both.
         await asyncio.sleep(0)

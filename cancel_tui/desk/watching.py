@@ -17,6 +17,7 @@ from cancel_tui.desk.rhythm import Scene, reserve, rhythm, scan_gap, scarce
 from cancel_tui.desk.sends import SendMemory, key_name
 from cancel_tui.desk.slot import NOT_ASKED, READING, UNOPENED, LockedError, Slot, VenueState, state_of
 from cancel_tui.orders import Order, VenueName
+from cancel_tui.pauses import pause
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import Settings, VenueSettings
 from cancel_tui.venues.base import CallClass, Part, PartList, Venue
@@ -196,9 +197,12 @@ class Watching(ABC):
         port.paged = lambda orders: self._page(slot, part, port.begun or begun, orders)
         outcome = await self._guard(slot.venue.list_part(part, port))
         if isinstance(outcome, Answered):
+            pause()
             slot.book.absorb(part.id, port.begun or begun, outcome.value, self.clock.monotonic())
+            pause()
             self.review(slot)
             self.changed()
+            pause()
         return outcome
 
     def _page(self, slot: Slot, part: Part, begun: float, orders: Sequence[Order]) -> None:

@@ -14,7 +14,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii
 from typing import ClassVar
+
+import msgspec
 
 from cancel_tui.clock import Clock
 from cancel_tui.practice.coinswitch_auth import Gate, KeyPair
@@ -292,13 +295,21 @@ def reply(data: object) -> Response:
 
 
 def encode(value: object) -> str:
-    """JSON text in which a `Decimal` is a number, in exponent form when it is tiny, as in `5e-05`."""
+    """JSON text in which a `Decimal` is a number, in exponent form when it is tiny, as in `5e-05`.
+
+    What is raw is JSON already and stands as it is.
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
     if isinstance(value, Decimal):
         return _number(value)
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(str(key))}:{encode(item)}" for key, item in value.items()) + "}"
+        items = [f"{encode_basestring_ascii(str(key))}:{encode(item)}" for key, item in value.items()]
+        return "{" + ",".join(items) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(encode(item) for item in value) + "]"
+        return "[" + ",".join([encode(item) for item in value]) + "]"
     return json.dumps(value)
 
 

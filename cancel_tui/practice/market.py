@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from cancel_tui.clock import Clock
 
@@ -38,7 +39,10 @@ class State(StrEnum):
     @property
     def live(self) -> bool:
         """Whether the order can still trade."""
-        return self in (State.PENDING, State.RESTING, State.LEAVING, State.LAPSING)
+        return self in _LIVE
+
+
+_LIVE = frozenset({State.PENDING, State.RESTING, State.LEAVING, State.LAPSING})
 
 
 @dataclass(slots=True)
@@ -69,6 +73,9 @@ class SimOrder:
     def remaining(self) -> Decimal:
         """What has not filled."""
         return self.quantity - self.filled
+
+
+_age = attrgetter("created", "id")
 
 
 @dataclass
@@ -108,19 +115,13 @@ class Book:
 
     def live(self) -> list[SimOrder]:
         """The orders that can still trade, newest first."""
-        return sorted(
-            (order for order in self.orders.values() if order.state.live),
-            key=lambda order: (order.created, order.id),
-            reverse=True,
-        )
+        live = [order for order in self.orders.values() if order.state in _LIVE]
+        return sorted(live, key=_age, reverse=True)
 
     def finished(self) -> list[SimOrder]:
         """The orders that are over, newest created first."""
-        return sorted(
-            (order for order in self.orders.values() if not order.state.live),
-            key=lambda order: (order.created, order.id),
-            reverse=True,
-        )
+        finished = [order for order in self.orders.values() if order.state not in _LIVE]
+        return sorted(finished, key=_age, reverse=True)
 
     def change(self, order: SimOrder, state: State) -> None:
         """Put an order into a state and stamp it."""

@@ -27,6 +27,7 @@ from cancel_tui.orders import (
     altered,
     amount,
 )
+from cancel_tui.pauses import pause
 from cancel_tui.venues.decode import Unreadable, Words, decode, moment, number, table, text, wrapped
 
 _STATUS: Mapping[str, OrderStatus] = {
@@ -62,6 +63,7 @@ class Rows(msgspec.Struct):
     def take(self, rows: list[msgspec.Raw]) -> None:
         """Add rows that are not decoded yet; those that stood in the list before need not be."""
         for written in map(bytes, rows):
+            pause()
             order = self.known.get(written) or self._decoded(written)
             if order is None:
                 self.unreadable += 1

@@ -15,6 +15,7 @@ import msgspec
 
 from cancel_tui.clock import Clock, to_beat
 from cancel_tui.orders import AccountId, Order, VenueName
+from cancel_tui.pauses import pause
 from cancel_tui.redaction import Secret
 from cancel_tui.text import VenueText
 from cancel_tui.venues.b2trader_orders import read_order
@@ -135,6 +136,7 @@ class Session:
         orders: list[Order] = []
         strange, moved = listed is None, False
         for written in map(bytes, listed or ()):
+            pause()
             if before is not None and written in before:
                 now.add(written)
                 continue

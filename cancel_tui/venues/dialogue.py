@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from cancel_tui.clock import Clock
+from cancel_tui.pauses import pause
 from cancel_tui.redaction import Secret, redact
 from cancel_tui.text import VenueText
 from cancel_tui.venues.base import CallClass, Reply
@@ -100,6 +101,7 @@ async def converse(
                 await asyncio.sleep(0)
                 went_on = loop.time()
             piece = await stream.receive()
+            pause()
             if isinstance(piece, Closed):
                 return Unanswered(piece.reason)
             turn = understand(piece)

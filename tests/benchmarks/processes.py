@@ -130,6 +130,12 @@ def started(
     )
 
 
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Terminal:
     """A process on a pseudo-terminal of its own."""
 
@@ -150,7 +156,7 @@ class Terminal:
             pass_fds=pass_fds,
         )
         os.close(slave)
-        self.written = b""
+        self.written = bytearray()
         """Everything that it wrote so far."""
 
     def read(self, seconds: float) -> bool:
@@ -164,7 +170,7 @@ class Terminal:
         self.written += piece
         return bool(piece)
 
-    def until(self, shown: Callable[[bytes], bool]) -> float:
+    def until(self, shown: Callable[[bytearray], bool]) -> float:
         """Read until what was written satisfies; milliseconds since the start. Raises TimeoutError."""
         end = time.monotonic() + LIMIT
         while not shown(self.written):
@@ -180,8 +186,7 @@ class Terminal:
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu(self.process.pid)
 
     def memory(self) -> int:
         """Bytes of memory that it occupies."""

@@ -5,7 +5,8 @@ line on standard input is a command, answered with one line of JSON:
 
 - `fill`: as many open orders as at the start, and no cancel seen yet;
 - `cancel`: when the first request that cancels arrived, in monotonic seconds; null where none has;
-- `churn RATE`: so many changes a second from now on, spread over the venues that push; 0 ends them.
+- `churn RATE`: so many changes a second from now on, spread over the venues that push; 0 ends them;
+- `listen on`: somebody listens to every stream from now on, in this process; `listen off` ends that.
 
 It ends with its standard input.
 """
@@ -21,16 +22,34 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from cancel_tui.cli.session import practice_credentials
+from cancel_tui.clock import SystemClock
+from cancel_tui.practice.b2trader import B2Trader
 from cancel_tui.practice.cluster import Cluster
+from cancel_tui.practice.coinswitch_base import encode
+from cancel_tui.practice.coinswitch_spot import CoinSwitchSpot
 from cancel_tui.practice.http import Answer, Request
 from cancel_tui.practice.market import SimOrder, State
 from cancel_tui.practice.venue import PracticeVenue
+from cancel_tui.settings import parse_settings
 from cancel_tui.vault.items import Items
+from cancel_tui.venues.feed import Heard, Listens
+from cancel_tui.venues.outcome import Failure
+from cancel_tui.venues.registry import make_venue
+from tests.venues.contract_ground import PlainPort
 
 BEAT = 0.02
 """Seconds between two handfuls of changes."""
 _CANCELS = ("cancel", "cancel_stop", "cancel_all")
+
+
+def _nobody(heard: Heard) -> None:
+    """What a stream said concerns nobody."""
 
 
 class _Ring:
@@ -57,9 +76,11 @@ class Floor:
         for venue in self.cluster.venues:
             venue.plan = replace(venue.plan, enforce_limits=False)
             venue.server.handler = self._noting(venue, venue.server.handler)
+            _sparing(venue)
         self.wanted = {venue.name: venue.plan.orders for venue in self.cluster.venues}
         self.cancelled: float | None = None
         self._churning: asyncio.Task[None] | None = None
+        self._listening: list[asyncio.Task[Failure]] = []
 
     def _noting(
         self, venue: PracticeVenue, handler: Callable[[Request], Awaitable[Answer]]
@@ -79,6 +100,21 @@ class Floor:
             items.save(venue.name, venue.credentials())
         lines = self.cluster.configuration().replace('credentials = "practice"', "")
         return {"configuration": lines, "keyring": ring.items}
+
+    async def listen(self) -> None:
+        """Listen to every venue that pushes, with its own adapter, until told otherwise."""
+        settings = parse_settings(self.cluster.configuration(), Path("listener.toml"))
+        for one in settings.venues:
+            venue: object = make_venue(one, await practice_credentials(one), SystemClock())
+            if isinstance(venue, Listens):
+                port = PlainPort(one.base_url)
+                self._listening.append(asyncio.create_task(venue.listen(port, _nobody)))
+
+    def hush(self) -> None:
+        """Nobody listens any more."""
+        for task in self._listening:
+            task.cancel()
+        self._listening.clear()
 
     def fill(self) -> None:
         """Bring every book back to its size."""
@@ -107,6 +143,33 @@ class Floor:
                 if order.state is State.RESTING:
                     _move(venue, order)
             done = due
+
+
+def _sparing(venue: PracticeVenue) -> None:
+    """Keep what a venue writes of an order in its longest lists until that order changes.
+
+    A venue has processors of its own; these here share the two that the console is measured on.
+    """
+    owner: Any
+    if isinstance(venue, B2Trader):
+        owner, name = venue.wire, "stream_order"
+    elif isinstance(venue, CoinSwitchSpot):
+        owner, name = venue, "describe"
+    else:
+        return
+    describe, kept = getattr(owner, name), dict[str, msgspec.Raw]()
+
+    def written(order: SimOrder) -> msgspec.Raw:
+        found = kept.get(order.id)
+        if found is None:
+            found = kept[order.id] = msgspec.Raw(encode(describe(order)).encode())
+        return found
+
+    def forget(order: SimOrder) -> None:
+        kept.pop(order.id, None)
+
+    venue.book.watchers.insert(0, forget)
+    setattr(owner, name, written)
 
 
 def _movable(venue: PracticeVenue) -> tuple[PracticeVenue, list[SimOrder]]:
@@ -144,9 +207,14 @@ async def serve(orders: int) -> None:
             floor.fill()
         elif words[0] == "churn":
             floor.churn(float(words[1]))
+        elif words[0] == "listen":
+            floor.hush()
+            if words[1] == "on":
+                await floor.listen()
         elif words[0] == "cancel":
             answer = floor.cancelled
     floor.churn(0)
+    floor.hush()
     await floor.cluster.stop()
 
 

@@ -7,6 +7,8 @@ import contextlib
 import errno
 import os
 import pty
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from typing import Any
 import pytest
 from textual import events
 from textual.driver import Driver
+from textual.geometry import Region
 from textual.message import Message
 
 from cancel_tui.console.app import CancelApp
 from cancel_tui.console.attentive import AttentiveApp
 from cancel_tui.console.terminal import LoopDriver
+from cancel_tui.pauses import pause, use_pauses
 from tests.console.ground import Ground, ground
 from tests.console.hands import key_event
 
@@ -28,7 +32,12 @@ LIMIT = 10.0
 async def resting(here: Ground) -> None:
     """Wait until nothing is on its way, with the cursor on an order."""
     await here.press("down")
-    await here.until(lambda: here.app.at_rest and here.app._main.listens)
+    await here.until(lambda: here.app.caught_up() and here.app._main.listens)
+
+
+def typed(here: Ground) -> None:
+    """A key was pressed that is nobody's."""
+    here.app.post_message(key_event("f9"))
 
 
 async def test_at_rest_the_cancel_leaves_for_the_desk_in_the_same_callback(tmp_path: Path) -> None:
@@ -51,29 +60,76 @@ async def test_no_other_key_is_taken_at_once(other: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("where", ["application", "screen", "grid"])
-async def test_it_waits_behind_whatever_is_on_its_way(where: str, tmp_path: Path) -> None:
+async def test_it_waits_behind_whatever_came_of_what_was_typed(where: str, tmp_path: Path) -> None:
     async with ground(tmp_path) as here:
         await resting(here)
         pump = {"application": here.app, "screen": here.app._main, "grid": here.grid}[where]
+        typed(here)
         pump.post_message(Nothing())
         assert not here.app.take_key(key_event("x"))
-        await here.until(lambda: here.app.at_rest and here.app._main.listens)
+        await resting(here)
+        typed(here)
         pump.call_next(lambda: None)
         assert not here.app.take_key(key_event("x"))
-        await here.until(lambda: here.app.at_rest and here.app._main.listens)
+        await resting(here)
         begun, go_on = asyncio.Event(), asyncio.Event()
 
         async def at_work() -> None:
             begun.set()
             await go_on.wait()
 
+        typed(here)
         pump.call_later(at_work)
         await asyncio.wait_for(begun.wait(), LIMIT)
+        await here.until(lambda: pump is here.app or here.app.at_rest)
         assert not here.app.take_key(key_event("x"))
         go_on.set()
-        await here.until(lambda: here.app.at_rest and here.app._main.listens)
+        await here.until(here.app.caught_up)
         assert here.desk.kills == []
         assert here.app.take_key(key_event("x"))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [events.Paste("x"), events.AppBlur(), events.AppFocus(), key_event("f9")],
+    ids=["paste", "blur", "focus", "key"],
+)
+async def test_whatever_the_terminal_brings_goes_before_it(event: events.Event, tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await resting(here)
+        here.app.post_message(event)
+        assert not here.app.take_key(key_event("x"))
+        assert here.desk.kills == []
+
+
+async def test_what_nobody_typed_does_not_hold_it_up(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await resting(here)
+        here.app.post_message(Nothing())
+        here.grid.post_message(Nothing())
+        assert not here.app.at_rest
+        assert here.app.take_key(key_event("x"))
+        assert len(here.desk.kills) == 1
+
+
+async def test_in_the_middle_of_a_picture_the_cursor_is_where_the_last_one_showed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    async with ground(tmp_path) as here:
+        await resting(here)
+        was, grid = here.app.grid_key(), here.grid
+        seen: list[object] = []
+        no_more = use_pauses(lambda: seen.append(here.app.grid_key()))
+        try:
+            grid.action_step(1)
+            seen.clear()
+            grid.render_lines(Region(0, 0, grid.size.width, grid.size.height))
+        finally:
+            no_more()
+        assert len(seen) > 1
+        assert set(seen) == {was}
+        assert here.app.grid_key() not in (was, None)
 
 
 async def test_it_is_the_grids_key_only_where_the_grid_listens(tmp_path: Path) -> None:
@@ -173,7 +229,7 @@ async def until(condition: Any) -> None:
 
 async def begun(app: Listener) -> asyncio.Task[Any]:
     task = asyncio.create_task(app.run_async())
-    await until(lambda: app._driver is not None and app._driver._reading and app.is_running)  # type: ignore[attr-defined]
+    await until(lambda: isinstance(app._driver, LoopDriver) and app._driver._reading and app.is_running)
     return task
 
 
@@ -203,6 +259,70 @@ async def test_the_loop_reads_keys_sequences_and_pastes(ends: tuple[int, int]) -
     await asyncio.wait_for(task, LIMIT)
     driver = app._driver
     assert driver is None or not getattr(driver, "_reading", False)
+
+
+async def test_a_key_is_read_in_the_pauses_of_long_work(
+    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    ours, theirs = ends
+    app = Listener(theirs)
+    task = await begun(app)
+    os.write(ours, b"x")
+    end = time.monotonic() + LIMIT
+    # The loop has no turn meanwhile.
+    while not app.came and time.monotonic() < end:
+        pause()
+    assert app.came == ["at once x"]
+    app.exit(0)
+    await asyncio.wait_for(task, LIMIT)
+    os.write(ours, b"x")
+    pause()
+    assert app.came == ["at once x"], "it reads no more once it has ended"
+
+
+async def test_what_a_pause_has_read_the_loop_does_not_wait_for(
+    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    ours, theirs = ends
+    app = Listener(theirs)
+    task = await begun(app)
+    driver = app._driver
+    assert isinstance(driver, LoopDriver)
+    os.write(ours, b"x")
+    while not app.came:
+        pause()
+    # Whoever stood still in it would be freed by this key.
+    rescue = threading.Timer(LIMIT / 5, os.write, (ours, b"y"))
+    rescue.start()
+    driver._read()
+    assert rescue.is_alive()
+    rescue.cancel()
+    assert app.came == ["at once x"]
+    app.exit(0)
+    await asyncio.wait_for(task, LIMIT)
+
+
+async def test_a_fault_of_a_key_is_no_fault_of_the_work_that_pauses(
+    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    ours, theirs = ends
+    app = Listener(theirs)
+    task = await begun(app)
+    told: list[type[Exception]] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, facts: told.append(type(facts["exception"]))
+    )
+    monkeypatch.setattr(Listener, "take_key", lambda app, event: 1 / 0)
+    os.write(ours, b"x")
+    end = time.monotonic() + LIMIT
+    while not told and time.monotonic() < end:
+        pause()
+    assert told == [ZeroDivisionError]
+    app.exit(0)
+    await asyncio.wait_for(task, LIMIT)
 
 
 async def test_a_terminal_that_hangs_up_is_read_no_more(ends: tuple[int, int]) -> None:
@@ -250,7 +370,7 @@ async def test_where_the_loop_cannot_watch_it_a_thread_reads(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
     task = asyncio.create_task(app.run_async())
-    await until(lambda: app.is_running and app._driver is not None and app._driver._key_thread.is_alive())  # type: ignore[attr-defined]
+    await until(lambda: app.is_running and any(one.name == "textual-input" for one in threading.enumerate()))
     os.write(ours, b"a")
     await until(lambda: app.came == ["a"])
     app.exit(0)

@@ -297,11 +297,8 @@ class MainScreen(DeskScreen):
 
     @property
     def listens(self) -> bool:
-        """Whether a key pressed now would be the grid's, and nothing is on its way there."""
-        if not self._standing or self.cramped:
-            return False
-        grid = self.grid
-        return self.focused is grid and self.at_rest and grid.at_rest
+        """Whether a key pressed now would be the grid's."""
+        return self._standing and not self.cramped and self.focused is self.grid
 
     # Events
 
