@@ -82,8 +82,9 @@ async def test_it_waits_behind_whatever_came_of_what_was_typed(where: str, tmp_p
         pump.call_later(at_work)
         await asyncio.wait_for(begun.wait(), LIMIT)
         await here.until(lambda: pump is here.app or here.app.at_rest)
-        assert not here.app.take_key(key_event("x"))
+        taken = here.app.take_key(key_event("x"))
         go_on.set()
+        assert not taken
         await here.until(here.app.caught_up)
         assert here.desk.kills == []
         assert here.app.take_key(key_event("x"))
@@ -110,6 +111,18 @@ async def test_what_nobody_typed_does_not_hold_it_up(tmp_path: Path) -> None:
         assert not here.app.at_rest
         assert here.app.take_key(key_event("x"))
         assert len(here.desk.kills) == 1
+
+
+async def test_what_has_gone_all_its_way_by_a_frame_holds_nothing_up_later(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await resting(here)
+        typed(here)
+        await here.until(lambda: all(part.at_rest for part in here.app.parts))
+        count = here.app.frames.count
+        here.desk.changed()
+        await here.until(lambda: here.app.frames.count > count + 1)
+        here.grid.post_message(Nothing())
+        assert here.app.take_key(key_event("x"))
 
 
 async def test_in_the_middle_of_a_picture_the_cursor_is_where_the_last_one_showed_it(
