@@ -233,6 +233,13 @@ def ends() -> Iterator[tuple[int, int]]:
             os.close(end)
 
 
+@pytest.fixture
+def pausing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pause is taken, from the first moment on."""
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    monkeypatch.setattr("cancel_tui.console.terminal.PICTURED", 0.0)
+
+
 async def until(condition: Any) -> None:
     end = asyncio.get_running_loop().time() + LIMIT
     while not condition():
@@ -243,6 +250,8 @@ async def until(condition: Any) -> None:
 async def begun(app: Listener) -> asyncio.Task[Any]:
     task = asyncio.create_task(app.run_async())
     await until(lambda: isinstance(app._driver, LoopDriver) and app._driver._reading and app.is_running)
+    # What is due at once has had its turn.
+    await asyncio.sleep(0.01)
     return task
 
 
@@ -274,10 +283,7 @@ async def test_the_loop_reads_keys_sequences_and_pastes(ends: tuple[int, int]) -
     assert driver is None or not getattr(driver, "_reading", False)
 
 
-async def test_a_key_is_read_in_the_pauses_of_long_work(
-    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+async def test_a_key_is_read_in_the_pauses_of_long_work(ends: tuple[int, int], pausing: None) -> None:
     ours, theirs = ends
     app = Listener(theirs)
     task = await begun(app)
@@ -294,10 +300,7 @@ async def test_a_key_is_read_in_the_pauses_of_long_work(
     assert app.came == ["at once x"], "it reads no more once it has ended"
 
 
-async def test_what_a_pause_has_read_the_loop_does_not_wait_for(
-    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+async def test_what_a_pause_has_read_the_loop_does_not_wait_for(ends: tuple[int, int], pausing: None) -> None:
     ours, theirs = ends
     app = Listener(theirs)
     task = await begun(app)
@@ -318,9 +321,8 @@ async def test_what_a_pause_has_read_the_loop_does_not_wait_for(
 
 
 async def test_a_fault_of_a_key_is_no_fault_of_the_work_that_pauses(
-    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ends: tuple[int, int], pausing: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
     ours, theirs = ends
     app = Listener(theirs)
     task = await begun(app)
