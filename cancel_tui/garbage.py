@@ -27,9 +27,15 @@ thousands gather before it looks by itself.
 """
 
 
+_sweeps: list[Callable[[], None]] = []
+"""What ends the looks in pauses, while there are any."""
+
+
 def hold() -> None:
     """Look for nothing until `settle`."""
     gc.disable()
+    while _sweeps:
+        _sweeps.pop()()
 
 
 def settle() -> None:
@@ -39,7 +45,7 @@ def settle() -> None:
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
-    use_pauses(sweeper())
+    _sweeps.append(use_pauses(sweeper()))
 
 
 def sweeper() -> Callable[[], None]:

@@ -139,6 +139,23 @@ def test_the_newest_objects_are_looked_at_where_there_are_some_or_time_has_passe
     assert len(kept) > garbage.FEW
 
 
+def test_while_it_is_held_nothing_is_looked_at(
+    by_hand: None, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What this process holds is looked through again by other tests, at the pace that it had.
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    garbage.settle()
+    garbage.settle()
+    assert len(pauses._pauses.acts) == 1
+    garbage.hold()
+    assert pauses._pauses.acts == []
+    assert not gc.isenabled()
+    garbage.settle()
+    assert len(pauses._pauses.acts) == 1
+    garbage.hold()
+
+
 def test_the_older_are_looked_at_as_often_as_the_interpreter_would(
     by_hand: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
