@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 _ONCE = 4096
 """Bytes that are read at once."""
-PICTURED = 1.0
-"""Seconds from the beginning after which the first picture stands: before, nobody can press a key for it."""
 _TICK = 0.05
 """Seconds between two looks whether an Escape stands alone or has begun a sequence."""
 
@@ -43,10 +41,8 @@ class LoopDriver(LinuxDriver):
 
     _reading = False
     _ticking: asyncio.TimerHandle | None = None
-    _beginning: asyncio.TimerHandle | None = None
-    """Begins to look in pauses."""
-    _no_pauses: Callable[[], None] | None = None
-    """Ends that."""
+    _no_pauses: Callable[[], None]
+    """Ends the looks in pauses; while it reads."""
 
     def start_application_mode(self) -> None:
         """Take the terminal over and begin to read."""
@@ -60,8 +56,8 @@ class LoopDriver(LinuxDriver):
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         try:
             self._loop.add_reader(self.fileno, self._read)
+            self._no_pauses = use_pauses(self._in_a_pause(copy_context()))
             self._reading = True
-            self._beginning = self._loop.call_later(PICTURED, self._begin_pauses, copy_context())
         except (OSError, NotImplementedError, ValueError):
             self._key_thread = Thread(target=super()._run_input_thread, name="textual-input")
             self._key_thread.start()
@@ -70,9 +66,6 @@ class LoopDriver(LinuxDriver):
         """Read no more."""
         self._deaf()
         super().disable_input()
-
-    def _begin_pauses(self, context: Context) -> None:
-        self._no_pauses = use_pauses(self._in_a_pause(context))
 
     def _in_a_pause(self, context: Context) -> Callable[[], None]:
         """Look at the terminal while the loop is at work, and act as if the loop had."""
@@ -93,10 +86,7 @@ class LoopDriver(LinuxDriver):
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self.fileno)
-            if self._beginning is not None:
-                self._beginning.cancel()
-            if self._no_pauses is not None:
-                self._no_pauses()
+            self._no_pauses()
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None

@@ -1,5 +1,7 @@
 """The merged book: what each venue last said is open, part by part. Pure; times are values handed in.
 
+A long reading makes pauses: whoever acts in them finds the book as it stood before.
+
 A row leaves the book only when a complete list begun later no longer holds it, and even then it is kept for a
 while as "not seen": absence is no end.
 """

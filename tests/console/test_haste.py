@@ -235,9 +235,8 @@ def ends() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 def pausing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pause is taken, from the first moment on."""
+    """Each pause is taken."""
     monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
-    monkeypatch.setattr("cancel_tui.console.terminal.PICTURED", 0.0)
 
 
 async def until(condition: Any) -> None:
@@ -250,8 +249,6 @@ async def until(condition: Any) -> None:
 async def begun(app: Listener) -> asyncio.Task[Any]:
     task = asyncio.create_task(app.run_async())
     await until(lambda: isinstance(app._driver, LoopDriver) and app._driver._reading and app.is_running)
-    # What is due at once has had its turn.
-    await asyncio.sleep(0.01)
     return task
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cancel_tui.desk.book import KEEP_UNSEEN, VenueBook
 from cancel_tui.desk.changes import Changes
 from cancel_tui.orders import Order, OrderKey, OrderStatus, altered
+from cancel_tui.pauses import use_pauses
 from cancel_tui.venues.base import PartList
 from tests.desk.test_engine_evidence import VENUE, key, order
 
@@ -120,3 +121,24 @@ def test_a_list_that_says_what_the_stream_has_said_is_no_change() -> None:
     assert book.changes.since(place) == [], "what two parts show alike is no change either"
     book.absorb("b", 7.0, PartList((one, two)), 7.0)
     assert book.changes.since(place) == [moved.key]
+
+
+def test_who_acts_in_a_pause_of_a_reading_finds_the_book_as_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    book = VenueBook(VENUE)
+    one, two, three = (order(key.order_id) for key in KEYS[:3])
+    book.absorb("a", 1.0, PartList((one, two)), 1.0)
+
+    def whole() -> tuple[object, ...]:
+        return standing(book), book.live(), dict(book.unseen), book.revision, book.changes.serial
+
+    before = whole()
+    found: list[object] = []
+    no_more = use_pauses(lambda: found.append(whole()))
+    try:
+        book.absorb("a", 2.0, PartList((altered(two, filled=Decimal(1)), three)), 2.0)
+    finally:
+        no_more()
+    assert len(found) > 1
+    assert all(one == before for one in found)
+    assert whole() != before
