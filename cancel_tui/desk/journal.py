@@ -20,7 +20,6 @@ import contextlib
 import errno
 import itertools
 import os
-import queue
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -32,6 +31,7 @@ import msgspec
 from cancel_tui import __version__
 from cancel_tui.clock import Clock
 from cancel_tui.desk.chain import CLOSED, GENESIS, OPENED, heads
+from cancel_tui.desk.handover import Handover
 from cancel_tui.desk.process import hold, identity, whoami
 from cancel_tui.digest import digest_of
 from cancel_tui.orders import iso
@@ -81,8 +81,7 @@ class _Batch(msgspec.Struct, eq=False):
     """Whose tasks wait for them, if any do."""
     limit: asyncio.TimerHandle | None = None
     """Ends the wait."""
-    written: threading.Lock | None = None
-    """Held until it is written, where anybody waits for it."""
+    written: bool = False
 
     def over(self, written: bool) -> None:
         """End the wait of everybody who still waits; in the event loop only."""
@@ -125,7 +124,6 @@ class Journal:
     def __init__(self, folder: Path | None, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._made = itertools.count()
         self._handed = self._taken = 0
         """Records that went to the thread, and those that it has done with."""
@@ -136,6 +134,8 @@ class Journal:
         self._noted = self._asked = 0.0
         """By the clock of the event loop: when the oldest note that waits was made, and the last request."""
         self._thread: threading.Thread | None = None
+        self._way: Handover[_Batch | None] | None = None
+        """To the thread."""
         self._file: int | None = None
         self._size = 0
         self._previous = GENESIS
@@ -212,8 +212,8 @@ class Journal:
         self.push()
         if self._sluggish or not self._waited:
             return
-        last = self._waited[-1].written
-        self._sluggish = last is not None and not last.acquire(timeout=PROMPT)
+        last, way = self._waited[-1], self._way
+        self._sluggish = way is not None and not way.stand_still(lambda: last.written, PROMPT)
         if not self._sluggish:
             for batch in list(self._waited):
                 self._over(batch, True)
@@ -250,12 +250,13 @@ class Journal:
         self._flush()
         urgent, self._urgent = self._urgent, []
         self._hand_over(_Batch(urgent))
-        thread = self._thread
-        if thread is not None:
-            self._queue.put(None)
+        thread, way = self._thread, self._way
+        if thread is not None and way is not None:
+            way.give(None)
             thread.join(seconds)
             if not thread.is_alive():
-                self._thread = None
+                self._thread = self._way = None
+                way.close()
 
     def _lull(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand the notes over, unless requests are leaving and the notes can wait."""
@@ -278,9 +279,7 @@ class Journal:
         urgent, self._urgent = self._urgent, []
         if not urgent:
             return
-        batch = _Batch(urgent, loop, written=threading.Lock())
-        if batch.written is not None:
-            batch.written.acquire()
+        batch = _Batch(urgent, loop)
         batch.limit = loop.call_later(LONGEST_WAIT, self._over, batch, False)
         self._waited.append(batch)
         if not self._hand_over(batch):
@@ -296,40 +295,52 @@ class Journal:
         """Whether there is a thread that writes it, or nothing to write."""
         if not batch.entries:
             return False
-        if self._thread is None:
-            thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                self._error = "no thread for the journal could be started"
-                self._lose(len(batch.entries))
-                return False
-            self._thread = thread
+        way = self._way or self._start()
+        if way is None:
+            self._error = "no thread for the journal could be started"
+            self._lose(len(batch.entries))
+            return False
         if self._handed - self._taken >= BACKLOG:
             self._error = "the disk takes no records"
             self._lose(len(batch.entries))
             return False
         self._handed += len(batch.entries)
-        self._queue.put(batch)
+        way.give(batch)
         return True
+
+    def _start(self) -> Handover[_Batch | None] | None:
+        """Start the thread that writes; None where the system has no room for it."""
+        try:
+            way = Handover[_Batch | None]()
+        except OSError:
+            return None
+        thread = threading.Thread(target=self._write_all, args=(way,), name="journal", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            way.close()
+            return None
+        self._thread, self._way = thread, way
+        return way
 
     def _lose(self, count: int = 1) -> None:
         self._lost += count
         self.missing += count
 
-    def _write_all(self) -> None:
-        while (batch := self._queue.get()) is not None:
+    def _write_all(self, way: Handover[_Batch | None]) -> None:
+        while (batch := way.take()) is not None:
             if not self._write_together(batch.entries):
                 for entry in batch.entries:
                     self._write_alone(entry)
             self._taken += len(batch.entries)
-            if self._queue.empty():
+            if not way.waiting:
                 self._late = self._sluggish = False
-            if batch.written is not None:
-                batch.written.release()
+            batch.written = True
             if batch.loop is not None:
                 with contextlib.suppress(RuntimeError):
                     batch.loop.call_soon_threadsafe(self._over, batch, True)
+            # Last, so that it sleeps at once and leaves the interpreter to whoever stood still.
+            way.tell()
         self._end()
 
     def _write_together(self, entries: list[_Entry]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -495,13 +496,16 @@ async def urged(journal: Journal, kind: str) -> None:
 async def test_the_record_of_a_single_key_is_written_before_anything_else_has_a_turn(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", 5.0)  # however slow the disk of a test is
+    prompt = 30.0  # however slow the disk of a test is
+    monkeypatch.setattr("cancel_tui.desk.journal.PROMPT", prompt)
     journal = Journal(folder, SystemClock())
     await journal.record("before")
     turns: list[str] = []
     asyncio.get_running_loop().call_soon(turns.append, "another's")
     journal.hand("kill_begin")
+    begun = time.monotonic()
     await urged(journal, "request")
+    assert time.monotonic() - begun < prompt / 2, "it is told when it is written"
     assert not turns
     assert kinds(folder) == ["before", "kill_begin", "request"]
     await journal.record("request")
@@ -568,7 +572,8 @@ def test_what_waits_for_a_disk_that_hangs_has_an_end(
     disk.mode = "slow"
     for number in range(100):
         journal.note(f"r{number}")
-    assert journal._queue.qsize() <= 5
+    assert journal._way is not None
+    assert journal._way.waiting <= 5
     assert journal.broken == "the disk takes no records"
     assert journal.missing in (94, 95), "one may be on its way to the disk already"
     disk.release.set()
@@ -633,15 +638,23 @@ async def test_a_folder_that_appears_later_is_used(tmp_path: Path) -> None:
     assert kinds(tmp_path / "place") == ["journal_gap", "kept"]
 
 
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("threading.Thread.start", RuntimeError("can't start new thread")),
+        ("socket.socketpair", OSError(errno.EMFILE, "Too many open files")),
+    ],
+    ids=["thread", "sockets"],
+)
 async def test_a_thread_that_cannot_be_started_is_trouble_and_no_more(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception
 ) -> None:
-    def none_left(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    def none_left(*_: object) -> None:
+        raise error
 
     journal = Journal(folder, SystemClock())
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", none_left)
+        patch.setattr(what, none_left)
         journal.note("x")
         assert await timed(journal) < LONGEST_WAIT + SLACK
     assert journal.trouble
