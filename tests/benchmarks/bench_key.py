@@ -97,13 +97,13 @@ def rows(scale: Scale) -> list[Row]:
     with venues(scale.of(10_000, 100)) as here, closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
         here.ask(f"churn {RATE}")
-        for _ in range(scale.of(3, 1)):
+        for _ in range(scale.of(5, 1)):
             threading.Thread(target=partial(_sink, server), daemon=True).start()
             for what, times in found.items():
                 here.ask(f"listen {'off' if what == 'console' else 'on'}")
                 settle = scale.of(8.0 if what == "console" else 1.0, 0.5)
                 begun, used = time.monotonic(), cpu(here.process.pid)
-                times += presses(here, what, scale.of(100, 2), settle, port)
+                times += presses(here, what, scale.of(120, 2), settle, port)
                 shares[what].append((cpu(here.process.pid) - used) / (time.monotonic() - begun) * 100)
     ours, rival = found["console"], found["empty"]
     target, against = Target(2.0), "empty app, raw socket"
