@@ -22,7 +22,7 @@ _MOST = 4096
 
 
 class Handover(Generic[_Thing]):
-    """From the threads that give to the one that takes.
+    """From the thread that gives to the one that takes.
 
     Raises OSError where the system has no more files to open.
     """
