@@ -1,7 +1,7 @@
 """From a key to the wire, while 10,000 orders are shown and 500 of them change each second.
 
-The key is written to the console's pseudo-terminal; the clock stops when the cancel request has been given to
-its socket. The venues are in a process of their own and push every change, while the rival has its turn as
+The key is written to the console's pseudo-terminal; the clock stops when the cancel request is given to its
+socket. The venues are in a process of their own and push every change, while the rival has its turn as
 well: an otherwise empty Textual app that writes such a request to a raw socket. As that listens to nobody,
 somebody else does meanwhile, in the venues' own process: else the rival would have the machine for itself.
 What the venues used of a processor in both turns stands beside the figure.

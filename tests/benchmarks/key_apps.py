@@ -1,8 +1,10 @@
 """Both sides of the way from a key to the wire: `… key_apps console|empty FD [PORT]`.
 
 `console` is the real console, `empty` an app whose only key writes a cancel request to a raw socket. Each
-writes a line to the file descriptor when such a request was given to its socket: the monotonic time. The
-console writes `refused` where it said why a key did nothing.
+writes a line to the file descriptor for such a request: the monotonic time at which it was given to its
+socket. It is looked at before the system is called: whoever receives the request is woken by it and may have
+its turn first, on the same processor, while the request has left. The console writes `refused` where it said
+why a key did nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ REQUEST = (
 )
 
 
-def stamp(handle: int) -> None:
-    """Tell the time to whoever reads the other end."""
-    os.write(handle, b"%r\n" % time.monotonic())
+def stamp(handle: int, at: float) -> None:
+    """Tell a time to whoever reads the other end."""
+    os.write(handle, b"%r\n" % at)
 
 
 class EmptyApp(App[None]):
@@ -39,22 +41,29 @@ class EmptyApp(App[None]):
     def on_key(self, event: events.Key) -> None:
         """Cancel."""
         if event.key == "x":
+            at = time.monotonic()
             self.wire.sendall(REQUEST)
-            stamp(self.handle)
+            stamp(self.handle, at)
 
 
 def console(handle: int) -> None:
-    """The console; every request that cancels is stamped when it has been written to its connection."""
+    """The console; every request that cancels is stamped as it is written to its connection."""
     from cancel_tui.cli.main import run
     from cancel_tui.console.app import CancelApp
-    from cancel_tui.venues.line import Line
+    from cancel_tui.venues.line import Line, Mark
 
-    ask, refuse = Line.ask, CancelApp.refuse
+    ask, write, refuse = Line.ask, Mark.write, CancelApp.refuse
+    at = 0.0
+
+    def written(mark: Mark) -> None:
+        nonlocal at
+        write(mark)
+        at = time.monotonic()
 
     def stamped(line: Line, method: bytes, *rest: Any) -> None:
         ask(line, method, *rest)
         if method == b"DELETE":
-            stamp(handle)
+            stamp(handle, at)
 
     def refused(app: CancelApp, text: str) -> None:
         os.write(handle, b"refused\n")
@@ -62,6 +71,8 @@ def console(handle: int) -> None:
 
     watched: Any = Line
     watched.ask = stamped
+    watched = Mark
+    watched.write = written
     watched = CancelApp
     watched.refuse = refused
     run([])
