@@ -5,14 +5,17 @@ What a row is read as depends on its words alone, so the same JSON need not be d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from cancel_tui.pauses import pause
 from cancel_tui.venues.decode import decode, unopened
 
 T = TypeVar("T")
+AT_A_STRETCH = 32
+"""Rows that are read between two pauses."""
 
 
 class Repeats(Generic[T]):
@@ -33,9 +36,14 @@ class Repeats(Generic[T]):
         """JSON, its rows under these names not decoded where they are compared. Raises Unreadable."""
         return decode(body) if self._first else unopened(body, *names)
 
-    def read_all(self, rows: Iterable[object], how: Callable[[Any], T]) -> list[T]:
+    def read_all(self, rows: Sequence[object], how: Callable[[Any], T]) -> list[T]:
         """What each of the rows means, as `read` says."""
-        return [how(row) for row in rows] if self._first else [self.read(row, how) for row in rows]
+        found: list[T] = []
+        for start in range(0, len(rows), AT_A_STRETCH):
+            some = rows[start : start + AT_A_STRETCH]
+            found += [how(row) for row in some] if self._first else [self.read(row, how) for row in some]
+            pause()
+        return found
 
     def read(self, row: object, how: Callable[[Any], T]) -> T:
         """What a row means; one that is not decoded yet is decoded where its words are new.

@@ -8,18 +8,19 @@ every benchmark still runs. The exit status is 1 where a target is missed or a b
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import platform
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.harness import Row, Scale, benchmark, names, unjudged
+from tests.benchmarks.harness import Row, Scale, brought, names, unjudged
 
 _MARKS = {True: "✓", False: "✗", None: "·"}
 
@@ -76,17 +77,17 @@ def document(rows: Sequence[Row], command: str, *, quick: bool) -> dict[str, Any
 
 
 def measure(wanted: Sequence[str], scale: Scale) -> tuple[list[Row], list[str]]:
-    """The rows of these benchmarks, and the names of those that broke."""
+    """The rows of these benchmarks, and the names of those that broke.
+
+    Each has a process of its own: none inherits the memory, the modules or the garbage of those before it.
+    """
     found: list[Row] = []
     broken: list[str] = []
     for name in wanted:
         print(f"{name} …", file=sys.stderr, flush=True)
-        gc.collect()
         try:
-            one = benchmark(name)
-            rows = one.rows(scale)
-            if tuple(row.name for row in rows) != one.names:
-                raise ValueError(f"it brought {[row.name for row in rows]} where {one.names} were promised")
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
+                rows = own.submit(brought, name, scale).result()
         except Exception as error:
             print(f"{name} broke: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             broken.append(name)

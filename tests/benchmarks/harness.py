@@ -129,6 +129,15 @@ def names() -> list[str]:
     return sorted(name.removeprefix(_PREFIX) for name in found if name.startswith(_PREFIX))
 
 
+def brought(name: str, scale: Scale) -> list[Row]:
+    """What one benchmark measures; raises ValueError where that is not what it has promised."""
+    one = benchmark(name)
+    rows = one.rows(scale)
+    if tuple(row.name for row in rows) != one.names:
+        raise ValueError(f"it brought {[row.name for row in rows]} where {one.names} were promised")
+    return rows
+
+
 def benchmark(name: str) -> Benchmark:
     """Load one; raises ModuleNotFoundError for a name that `names` does not tell."""
     module = import_module(f"{home.__name__}.{_PREFIX}{name}")
