@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from cancel_tui.orders import Family, Order, OrderKey, OrderType, Side
 
@@ -17,8 +18,7 @@ class Match(Enum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """AND between the fields, OR within one; empty means everything. Values match ignoring case."""
 
     venues: frozenset[str] = frozenset()
@@ -32,8 +32,19 @@ class Scope:
     """A frozen list of orders (marked, filtered or named); it never grows by newcomers."""
     keep_protective: bool = False
     """Leave stop and take-profit orders alone, and what may be one because its type cannot be read."""
-    raw: dict[str, list[str]] = field(default_factory=dict, hash=False, compare=False)
-    """The values as they were typed, for reports."""
+    raw: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """The values as they were typed, for reports; scopes that differ in nothing else are equal."""
+
+    @property
+    def _meant(self) -> tuple[object, ...]:
+        limits = self.venues, self.accounts, self.symbols, self.sides, self.exchanges
+        return *limits, self.older_than, self.keys, self.keep_protective
+
+    def __eq__(self, other: object) -> bool:
+        return self._meant == other._meant if isinstance(other, Scope) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._meant)
 
     def venue_in(self, name: str) -> bool:
         """Whether a venue may hold orders of this scope."""

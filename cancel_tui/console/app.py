@@ -146,6 +146,7 @@ class CancelApp(AttentiveApp, DiscreetApp, ActingApp, RoomyApp, LooksApp, inheri
             return
         self._begun = True
         later.ready_to_kill()
+        self.dress_dialogs()
         self.desk.watchers.append(self.wake)
         self.frames.begin()
         self.desk.watch()

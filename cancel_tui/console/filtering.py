@@ -24,9 +24,9 @@ LONGEST = 200
 """Characters of a foreign text that the filter looks at."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt, "=": eq}
-_COMPARED = re.compile(r"([a-z_]+)(>=|<=|>|<|=)(.*)")
-_AGE = re.compile(r"-?age[<>=]")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_COMPARED = r"([a-z_]+)(>=|<=|>|<|=)(.*)"
+_AGE = r"-?age[<>=]"
+_DURATION = r"([0-9]+(?:\.[0-9]+)?)([smhd]?)"
 
 Test: TypeAlias = "Callable[[GridRow, str, float], bool]"
 """Whether a row passes, given its searched text and the time in monotonic seconds."""
@@ -100,7 +100,7 @@ def read(text: str) -> Filter:
         if isinstance(found, str):
             troubles.append(found)
             continue
-        timed = timed or _AGE.match(word) is not None
+        timed = timed or re.match(_AGE, word) is not None
         tests.append(_negated(found) if negated else found)
     return Filter(text, tuple(tests), tuple(troubles), timed)
 
@@ -113,7 +113,7 @@ def _read(word: str) -> Test | str:
     """One word without its minus; a text says why it cannot be read."""
     if not word:
         return "- needs a word behind it"
-    compared = _COMPARED.fullmatch(word)
+    compared = re.fullmatch(_COMPARED, word)
     if compared is not None:
         return _comparison(*compared.groups())
     name, colon, value = word.partition(":")
@@ -140,7 +140,7 @@ def _side(values: tuple[str, ...]) -> Test | str:
 def _comparison(name: str, sign: str, value: str) -> Test | str:
     compare = _OPERATORS[sign]
     if name == "age":
-        found = _DURATION.fullmatch(value)
+        found = re.fullmatch(_DURATION, value)
         if found is None:
             return f"age{sign} needs a time such as 30s, 5m, 2h or 1d"
         limit = Decimal(found[1]) * _UNITS[found[2]]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.changes import Changes
@@ -25,18 +26,17 @@ LAG = 5.0
 """Seconds by which a venue's lists may run behind its answers."""
 
 
-@dataclass(slots=True, repr=False, match_args=False)
-class VenueCount:
+class VenueCount(msgspec.Struct):
     """The open orders of one venue."""
 
-    live: dict[OrderKey, Order] = field(default_factory=dict)
-    ended: dict[OrderKey, Order] = field(default_factory=dict)
+    live: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
+    ended: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
     """Still in the last lists, although the venue has said since that they are over."""
-    returned: dict[OrderKey, Order] = field(default_factory=dict)
+    returned: dict[OrderKey, Order] = msgspec.field(default_factory=dict)
     """Live in a list that was begun well after they had ended; part of `live`."""
     buys: int = 0
     sells: int = 0
-    revision: int = field(default=0, compare=False)
+    revision: int = 0
     """Counts the changes of `live`."""
 
     def forget(self, key: OrderKey) -> None:

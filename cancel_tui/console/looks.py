@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.filter import LineFilter, Monochrome, NoColor
+from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from cancel_tui.console.theme import HOUSE, LOOKS, MONO, Look, next_look
@@ -44,6 +46,19 @@ class LooksApp(App[int], inherit_bindings=False):
                 f"[console] theme: there is no {name!r}; there are {', '.join(LOOKS)}, and {others}"
             )
         self.wear(name)
+
+    def dress_dialogs(self) -> None:
+        """Read what styles everything but the first picture; what it shows needs no other style."""
+        path = Path(__file__).with_name("dialogs.tcss")
+        place = (str(path), "")
+        if not self.stylesheet.has_source(*place):
+            self.stylesheet.add_source(path.read_text(encoding="utf-8"), read_from=place)
+            self.stylesheet.parse()
+
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        # The toolkit's place for what a screen behind the first one needs before it is styled.
+        super()._load_screen_css(screen)
+        self.dress_dialogs()
 
     def count_colours(self) -> None:
         """On a terminal of 16 colours the tint of the cursor's line would be none: it is reversed there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 import msgspec
@@ -151,7 +151,8 @@ class Engine(Listing):
         scope = self.aim.scope
         if scope.grows:
             before = before if scope.older_than is None else min(before, scope.older_than)
-            self.aim = msgspec.structs.replace(self.aim, scope=replace(scope, older_than=before))
+            narrowed = msgspec.structs.replace(scope, older_than=before)
+            self.aim = msgspec.structs.replace(self.aim, scope=narrowed)
         for key, (order, begun) in shown.items():
             track = self.tracks.get(key)
             if track is None:

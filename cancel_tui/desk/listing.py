@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from cancel_tui.cancels import Stage
 from cancel_tui.desk.actions import GHOSTS, PATIENCE, RESTS, pause

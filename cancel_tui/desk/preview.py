@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 
 import msgspec
+from msgspec.structs import replace
 
 from cancel_tui.orders import Order, Side
 from cancel_tui.scope import Match, Scope

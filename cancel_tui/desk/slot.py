@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.feeds import Feed
@@ -43,23 +44,22 @@ class VenueState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(slots=True, eq=False, repr=False, match_args=False)
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """One configured venue and all that the desk knows of it."""
 
     settings: VenueSettings
+    book: VenueBook
     venue: Venue | None = None
     lane: Lane | None = None
     state: VenueState = VenueState.DOWN
     error: str | None = NOT_ASKED
-    book: VenueBook = field(init=False)
-    blind_spots: set[str] = field(default_factory=set)
-    past_spots: set[str] = field(default_factory=set)
+    blind_spots: set[str] = msgspec.field(default_factory=set)
+    past_spots: set[str] = msgspec.field(default_factory=set)
     """Those that old windows brought."""
     scan_at: float = -inf
     """Monotonic time from which old windows are read again; infinity while they are."""
     parts: tuple[Part, ...] = ()
-    accounts: set[str] = field(default_factory=set)
+    accounts: set[str] = msgspec.field(default_factory=set)
     """Accounts that the venue named, in its own spelling."""
     listed_at: float | None = None
     """Monotonic time at which the newest orders were last read to the end."""
@@ -70,13 +70,10 @@ class Slot:
     """Seconds from one look to the next as things are; None before the first: the venue's own."""
     look_cost: int = 1
     """Requests that the last look at the newest orders took."""
-    feed: Feed = field(default_factory=Feed)
+    feed: Feed = msgspec.field(default_factory=Feed)
     """Its push stream."""
-    flying: set[OrderKey] = field(default_factory=set)
+    flying: set[OrderKey] = msgspec.field(default_factory=set)
     """Orders whose single cancel is in flight, whoever sent it: never two for one order."""
-
-    def __post_init__(self) -> None:
-        self.book = VenueBook(VenueName(self.settings.name))
 
     def forget(self) -> None:
         """As if the venue had not been asked yet. What is in flight there still is."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cancel_tui.clock import Clock, to_beat
+from cancel_tui.desk.book import VenueBook
 from cancel_tui.desk.feeds import FeedState, Keeper
 from cancel_tui.desk.gate import Tally, Urgency
 from cancel_tui.desk.journal import Journal
@@ -43,7 +44,9 @@ class Watching(ABC):
         self.clock = clock
         self.journal = Journal(data_dir / "journal" if data_dir else None, clock)
         self.slots: dict[VenueName, Slot] = {
-            VenueName(one.name): Slot(one) for one in settings.venues if one.enabled
+            VenueName(one.name): Slot(one, VenueBook(VenueName(one.name)))
+            for one in settings.venues
+            if one.enabled
         }
         self.occasion = ""
         """What it is run for beside its work, such as a drill by its name; shown on every screen."""

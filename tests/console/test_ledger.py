@@ -122,6 +122,12 @@ def in_pieces(watched: Watched, most: int) -> None:
     watched.shown = taken(watched)
 
 
+def counted(ledger: Ledger, name: VenueName) -> tuple[object, ...]:
+    """A venue's count, however often it has changed."""
+    count = ledger.venue(name)
+    return count.live, count.ended, count.returned, count.buys, count.sells
+
+
 def taken(watched: Watched) -> Shown:
     """What is shown after what was looked at is taken: a row may leave that nobody has seen."""
     changed, gone = watched.rows.take()
@@ -169,7 +175,7 @@ def test_small_steps_end_where_a_fresh_look_would(seed: int) -> None:
         assert at.ledger.tracks == fresh.tracks
         assert (at.ledger.flying, at.ledger.unknown) == (fresh.flying, fresh.unknown)
         for name in at.desk.slots:
-            assert at.ledger.venue(name) == fresh.venue(name)
+            assert counted(at.ledger, name) == counted(fresh, name)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from cancel_tui.console import badges, cells, lines
+from cancel_tui.console.app import CancelApp
 from cancel_tui.console.commands import Keymap, Where
 from cancel_tui.console.edges import READ_ONLY, fill_of
 from cancel_tui.console.screens.arm import ArmScreen
@@ -236,3 +237,30 @@ async def test_a_screen_that_is_being_taken_away_draws_nothing_and_breaks_nothin
         assert not isinstance(here.app.screen, HelpScreen)
         await here.app._main.query("#grid").remove()
         here.app.look()
+
+
+def dialogs_dressed(here: Ground) -> bool:
+    return any(place.endswith("dialogs.tcss") for place, _ in here.app.stylesheet.source)
+
+
+async def test_what_styles_the_dialogs_is_read_behind_the_first_picture_and_before_any_of_them(
+    tmp_path: Path,
+) -> None:
+    async with ground(tmp_path) as here:
+        assert dialogs_dressed(here)
+
+
+async def test_a_screen_that_comes_before_the_rest_is_loaded_is_dressed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CancelApp, "_begin", lambda app: None)
+    async with ground(tmp_path, listed=False) as here:
+        assert not dialogs_dressed(here)
+        here.app.arm()
+
+        def dressed() -> bool:
+            """Whether the armed screen has its lines."""
+            found = here.app.screen.query("#preview") if isinstance(here.app.screen, ArmScreen) else ()
+            return [str(one.styles.height) for one in found] == ["auto"]
+
+        await here.until(dressed)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
+
+from msgspec.structs import replace
 
 from cancel_tui.desk.kill import Kill
 from cancel_tui.orders import Order, OrderKey, OrderType

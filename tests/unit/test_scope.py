@@ -179,3 +179,22 @@ def test_a_scope_is_the_product_of_its_fields(
 @given(st.lists(st.text(max_size=8), max_size=5))
 def test_folding_ignores_case(values: list[str]) -> None:
     assert fold(value.casefold() for value in values) == fold(values)
+
+
+def test_scopes_that_mean_the_same_are_equal_however_they_were_typed() -> None:
+    typed, plain = Scope(venues=fold(["CS"]), raw={"venue": ["CS"]}), Scope(venues=fold(["cs"]))
+    assert typed == plain
+    assert hash(typed) == hash(plain)
+    others = [
+        Scope(),
+        Scope(accounts=fold(["cs"])),
+        Scope(venues=fold(["cs"]), symbols=fold(["x"])),
+        Scope(venues=fold(["cs"]), sides=frozenset([Side.BUY])),
+        Scope(venues=fold(["cs"]), exchanges=fold(["x"])),
+        Scope(venues=fold(["cs"]), older_than=0.0),
+        Scope(venues=fold(["cs"]), keys=frozenset()),
+        Scope(venues=fold(["cs"]), keep_protective=True),
+    ]
+    assert plain not in others
+    assert len(set(others)) == len(others)
+    assert plain != "cs"

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cancel_tui.orders import Order
+from cancel_tui.pauses import use_pauses
 from cancel_tui.venues import coinswitch_futures, coinswitch_spot
 from cancel_tui.venues.base import CallClass, Message, Part, PartList, Reply
 from cancel_tui.venues.coinswitch_windows import NEWEST
 from cancel_tui.venues.decode import Unreadable, decode, unopened
 from cancel_tui.venues.outcome import Answered
-from cancel_tui.venues.repeats import Repeats
+from cancel_tui.venues.repeats import AT_A_STRETCH, Repeats
 from tests.venues import (
     support_coinswitch,
     test_coinswitch_futures,
@@ -219,3 +220,25 @@ async def test_a_row_without_an_id_is_one_each_time_that_it_is_listed(name: str)
         assert isinstance(outcome, Answered)
         assert not outcome.value.complete
         assert [order.key.order_id for order in outcome.value.orders] == [rows[0][key]]
+
+
+@pytest.mark.parametrize("known", [None, {}], ids=["first", "later"])
+def test_a_long_list_is_read_with_pauses(
+    known: dict[bytes, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cancel_tui.pauses.EVERY", 0.0)
+    paused: list[int] = []
+    read: list[int] = []
+    no_more = use_pauses(lambda: paused.append(len(read)))
+    try:
+        count = 3 * AT_A_STRETCH + 1
+        rows = [msgspec.Raw(b"%d" % number) for number in range(count)] if known == {} else range(count)
+
+        def how(row: int) -> int:
+            read.append(row)
+            return row
+
+        assert Repeats(known).read_all(list(rows), how) == list(range(count))
+    finally:
+        no_more()
+    assert paused == [AT_A_STRETCH, 2 * AT_A_STRETCH, 3 * AT_A_STRETCH, count]
