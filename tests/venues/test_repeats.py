@@ -20,11 +20,11 @@ from cancel_tui.venues.decode import Unreadable, decode, unopened
 from cancel_tui.venues.outcome import Answered
 from cancel_tui.venues.repeats import AT_A_STRETCH, Repeats
 from tests.venues import (
+    coinswitch_futures_case,
+    p99_case,
+    roxom_case,
     support_coinswitch,
-    test_coinswitch_futures,
     test_coinswitch_spot,
-    test_p99,
-    test_roxom,
 )
 
 Rows = list[dict[str, Any]]
@@ -154,23 +154,23 @@ VENUES: dict[str, tuple[Callable[[], Any], str, Callable[[Rows], Any], Rows, dic
         futures,
         NEWEST,
         wrapped,
-        [test_coinswitch_futures.row("a"), test_coinswitch_futures.row("b")],
+        [coinswitch_futures_case.row("a"), coinswitch_futures_case.row("b")],
         {"exec_quantity": "50"},
         "order_id",
     ),
     "roxom": (
-        test_roxom.roxom,
+        roxom_case.roxom,
         "inst_type:perpetual",
         wrapped,
-        [test_roxom.ROW, {**test_roxom.ROW, "id": test_roxom.OTHER_ID}],
+        [roxom_case.ROW, {**roxom_case.ROW, "id": roxom_case.OTHER_ID}],
         {"size": "1.00", "amountFilled": "2.00"},
         "id",
     ),
     "p99": (
-        test_p99.p99,
+        p99_case.p99,
         "orders",
         lambda rows: rows,
-        [test_p99.row(1, 1_779_012_300), test_p99.row(2, 1_779_012_301)],
+        [p99_case.row(1, 1_779_012_300), p99_case.row(2, 1_779_012_301)],
         {"filled_qty": "13"},
         "id",
     ),
