@@ -24,6 +24,7 @@ LONGEST = 200
 """Characters of a foreign text that the filter looks at."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt, "=": eq}
+# Compiled when something is typed: the first picture waits for none of them.
 _COMPARED = r"([a-z_]+)(>=|<=|>|<|=)(.*)"
 _AGE = r"-?age[<>=]"
 _DURATION = r"([0-9]+(?:\.[0-9]+)?)([smhd]?)"
