@@ -26,7 +26,7 @@ LAG = 5.0
 """Seconds by which a venue's lists may run behind its answers."""
 
 
-class VenueCount(msgspec.Struct):
+class VenueCount(msgspec.Struct, eq=False):
     """The open orders of one venue."""
 
     live: dict[OrderKey, Order] = msgspec.field(default_factory=dict)

@@ -41,8 +41,9 @@ class Handover(Generic[_Thing]):
     def give(self, thing: _Thing) -> None:
         """Hand it over; never waits."""
         self._things.put(thing)
-        # Where no more words fit in, there are some that the thread has yet to hear.
-        with contextlib.suppress(BlockingIOError):
+        # Where no more words fit in, there are some that the thread has yet to hear. Nothing else that a
+        # socket may say, closed by another thread or without room, is a reason to stop who gives.
+        with contextlib.suppress(OSError):
             self._near.send(_WORD)
 
     def take(self) -> _Thing:
@@ -56,7 +57,8 @@ class Handover(Generic[_Thing]):
     def tell(self) -> None:
         """Say, in the thread that takes, that something was done: who stands still for it may go on."""
         if self._awaited:
-            self._far.send(_WORD)
+            with contextlib.suppress(OSError):
+                self._far.send(_WORD)
 
     def stand_still(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until `done`, which must be so before it is told, for so long at most; whether it is.
@@ -67,14 +69,15 @@ class Handover(Generic[_Thing]):
         self._awaited = True
         try:
             while not done():
-                self._near.settimeout(max(end - perf_counter(), 0.0))
                 try:
+                    self._near.settimeout(max(end - perf_counter(), 0.0))
                     self._near.recv(_MOST)
-                except (TimeoutError, BlockingIOError):
+                except OSError:  # the time is over, or nobody can tell any more
                     return done()
         finally:
             self._awaited = False
-            self._near.setblocking(False)
+            with contextlib.suppress(OSError):
+                self._near.setblocking(False)
         return True
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Rows that a list says again: nearly all of them, word for word, each time that it is read. Pure.
 
-What a row is read as depends on its words alone, so the same JSON need not be decoded a second time.
+What a row is read as depends on its words alone, so the same JSON need not be decoded a second time. A long
+list is read with pauses.
 """
 
 from __future__ import annotations

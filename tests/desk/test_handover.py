@@ -114,3 +114,13 @@ def test_what_nobody_waits_for_is_told_to_nobody(way: Handover[int]) -> None:
 
     threading.Thread(target=tell, daemon=True).start()
     assert told.wait(LIMIT), "a thread that writes must never wait for the one that reads"
+
+
+def test_who_gives_or_tells_while_another_thread_closes_is_not_stopped() -> None:
+    way = Handover[int]()
+    way.close()
+    way.give(1)
+    assert way.waiting == 1
+    assert not way.stand_still(lambda: False, LIMIT)
+    way._awaited = True
+    way.tell()
