@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import pty
 import re
@@ -17,6 +18,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,26 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
             found.end()
 
 
+def press_until(press: Callable[[], None], done: Callable[[], bool], seen: Callable[[], str]) -> None:
+    """Press a key, and again where nothing has come of it for a while."""
+    again = -math.inf
+
+    def there() -> bool:
+        nonlocal again
+        if done():
+            return True
+        if time.monotonic() >= again:
+            press()
+            again = time.monotonic() + 3.0
+        return False
+
+    until(there, seen)
+
+
+def _shows(screen: Callable[[], str], words: str) -> bool:
+    return words in screen()
+
+
 def arm_and_type(terminal: Terminal, *first: str) -> None:
     """Arm, press these keys of the scope, type the word.
 
@@ -158,17 +180,7 @@ def arm_and_type(terminal: Terminal, *first: str) -> None:
     terminal.sees("ARMED", "Type  KILL")
     for count, key in enumerate([*first, *"KILL"], 1 - len(first)):
         shown = f"Enter:  {'KILL'[:count]}" if count > 0 else "hold flat"
-        again = time.monotonic()
-
-        def there(key: str = key, shown: str = shown) -> bool:
-            nonlocal again
-            screen = terminal.screen()
-            if shown not in screen and time.monotonic() >= again:
-                terminal.keys(key)
-                again = time.monotonic() + 3.0
-            return shown in screen
-
-        until(there, terminal.screen)
+        press_until(partial(terminal.keys, key), partial(_shows, terminal.screen, shown), terminal.screen)
 
 
 def fire(terminal: Terminal) -> None:
@@ -185,8 +197,12 @@ def fire(terminal: Terminal) -> None:
 
 def test_a_cancel_and_a_kill_from_the_keyboard_of_a_real_terminal(terminal: Terminal) -> None:
     terminal.open_orders(SHOWN)
-    terminal.keys("/", "p", "9", "9", "Enter", "Down")
-    terminal.sees(f"4 of {SHOWN} shown", "▸")
+    terminal.keys("/", "p", "9", "9")
+    terminal.sees(f"4 of {SHOWN} shown", "Keep the filter")
+    terminal.keys("Enter")
+    until(lambda: "Keep the filter" not in terminal.screen(), terminal.screen)
+    terminal.keys("Down")
+    terminal.sees("▸")
     terminal.keys("x")
     terminal.sees("canceled")
     terminal.open_orders(SHOWN - 1)
@@ -249,6 +265,15 @@ def test_a_terminal_that_goes_away_lets_a_kill_come_to_its_end(terminal: Termina
     until(lambda: not _alive(pid), lambda: f"{pid} is alive")
 
 
+def _write(terminal: int, key: bytes) -> None:
+    os.write(terminal, key)
+
+
+def _plain(painted: str) -> str:
+    """What a terminal was sent, without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", painted)
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -281,14 +306,14 @@ def test_a_terminal_that_takes_nothing_more_and_a_signal_delay_no_cancel(
         until(lambda: data.exists() and "open" in read(), read)
         os.write(master, b"\x0b")
         until(lambda: "ARMED" in read(), read)
-        for letter in b"KILL":
-            os.write(master, bytes([letter]))
-            read()
+        for typed in ("K", "KI", "KIL", "KILL"):
+            # Before the first frame counts as painted a letter does nothing.
+            letter = partial(_write, master, typed[-1].encode())
+            press_until(letter, partial(_shows, lambda: _plain(read()), f"Enter:  {typed}"), read)
         # From here on nobody reads: the terminal's buffer fills up while the kill runs.
-        os.write(master, b"\r")
-        time.sleep(0.1)
-        os.write(master, b"\r")
-        until(lambda: "kill_begin" in kinds(data), lambda: str(kinds(data)))
+        press_until(
+            partial(_write, master, b"\r"), lambda: "kill_begin" in kinds(data), lambda: str(kinds(data))
+        )
         os.kill(pid, signal.SIGTERM)
         until(lambda: "kill_end" in kinds(data), lambda: str(kinds(data)))
         assert [r["verdict"] for r in journal(data) if r["kind"] == "kill_end"] == ["flat"]
