@@ -99,17 +99,20 @@ def concluded(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], *, as_js
     """Carry out a kill that may be interrupted, tell what became of it; the exit status.
 
     `work` ends with the kill and whether it came to its end by itself. Once it is over a signal can only
-    cut the report short: the status is the verdict's all the same.
+    cut short what is done then, the tidying up first, then the report: the status is the verdict's all the
+    same.
     """
     over: list[tuple[Kill, bool]] = []
     try:
         asyncio.run(_closing(desk, work, over))
-        report(over[0][0], as_json=as_json)
     except KeyboardInterrupt:
         if not over:
             raise
-        silence(sys.stdout)
     kill, finished = over[0]
+    try:
+        report(kill, as_json=as_json)
+    except KeyboardInterrupt:
+        silence(sys.stdout)
     return STATUS[kill.verdict] if finished else INTERRUPTED
 
 

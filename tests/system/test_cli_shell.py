@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from tests.system.shell import LIMIT, ROOT, Floor, Shell, practice
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="descriptors and signals of POSIX")
 
 KILL = ("kill", "--yes", "--json", "--venue", "p99", "--reason", "café")
+ROXOM = ("kill", "--yes", "--json", "--venue", "roxom")
 LATIN = {"TERM": "dumb", "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 # What a shell does to the streams, what is said of the rest, and the status that the kill must have.
 PLACES: dict[str, tuple[str, Mapping[str, str | None], int]] = {
@@ -108,8 +111,8 @@ def test_wherever_a_kill_is_started_it_is_carried_out_and_its_status_is_the_verd
 
 
 @contextlib.contextmanager
-def brimful() -> Iterator[int]:
-    """The writing end of a pipe that takes nothing more, and that nobody reads."""
+def brimful() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe that takes nothing more, and that nobody reads."""
     reading, writing = os.pipe()
     try:
         os.set_blocking(writing, False)
@@ -118,10 +121,18 @@ def brimful() -> Iterator[int]:
                 while True:
                     os.write(writing, b"." * size)
         os.set_blocking(writing, True)
-        yield writing
+        yield reading, writing
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def waiting(pipe: int) -> int:
+    """How many bytes nobody has read yet."""
+    fcntl = pytest.importorskip("fcntl", reason="pipes of POSIX")
+    termios = pytest.importorskip("termios", reason="pipes of POSIX")
+    count: int = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
+    return count
 
 
 def start(
@@ -146,7 +157,7 @@ def start(
 
 def test_a_kill_waits_for_nobody_who_reads_its_messages(floor: Floor, tmp_path: Path) -> None:
     shell = Shell(tmp_path, floor.shell.config)
-    with brimful() as nobody:
+    with brimful() as (_, nobody):
         process = start(shell, "kill", "--yes", "--json", "--venue", "cs-spot", "--hold", "1", stderr=nobody)
         out, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
@@ -158,10 +169,14 @@ def test_a_signal_after_the_verdict_cuts_the_report_short_and_not_the_status(
     floor: Floor, tmp_path: Path
 ) -> None:
     shell = Shell(tmp_path, floor.shell.config)
-    with brimful() as nobody:
-        process = start(shell, "kill", "--yes", "--json", "--venue", "roxom", stdout=nobody)
-        until(lambda: "closed" in kinds(shell))
-        assert process.poll() is None, "it waits for whoever reads the report"
+    with brimful() as (reading, nobody):
+        # Room for the beginning of the report: what begins to be written, a signal can cut short.
+        os.read(reading, select.PIPE_BUF)
+        full = waiting(reading)
+        words = "long " * select.PIPE_BUF
+        process = start(shell, *ROXOM, "--reason", words, stdout=nobody)
+        until(lambda: waiting(reading) > full)
+        assert process.poll() is None, "it waits for whoever reads the rest of the report"
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, err
@@ -186,8 +201,9 @@ def test_a_signal_ends_a_kill_in_good_order_and_a_second_one_at_once(tmp_path: P
             (tmp_path / number.name).mkdir()
             shell = Shell(tmp_path / number.name, floor.shell.config, secrets=floor.shell.secrets)
             running[number] = shell, shell.start("kill", "--yes", "--json", "--venue", "p99")
-        for number, (shell, process) in running.items():
+        for shell, _ in running.values():
             until(lambda at=shell: "request" in " ".join(kinds(at)))  # type: ignore[misc]
+        for number, (_, process) in running.items():
             process.send_signal(number)
         for number, (_, process) in running.items():
             assert process.stderr is not None
