@@ -15,7 +15,8 @@ from cancel_tui.console.columns import DEFAULT, Column, whole
 from cancel_tui.console.grid_cursor import CursorView
 from cancel_tui.console.grid_messages import MarksChanged
 from cancel_tui.console.grid_model import GridRow
-from cancel_tui.console.grid_paint import GRID_CLASSES, GRID_CSS, Drawn, Look, Painter
+from cancel_tui.console.grid_paint import Drawn, Look, Painter
+from cancel_tui.console.grid_styles import GRID_CSS
 from cancel_tui.console.picture import BareCache
 from cancel_tui.orders import OrderKey
 
@@ -31,7 +32,6 @@ class OrderGrid(CursorView):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = GRID_CLASSES
     DEFAULT_CSS = GRID_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", show=False, id="grid.mark"),
@@ -55,6 +55,10 @@ class OrderGrid(CursorView):
         self._drawing = False
         """Whether lines are being drawn: meanwhile the cursor is where the last frame showed it."""
         self._stood: OrderKey | None = None
+
+    def on_mount(self) -> None:
+        """Paint first."""
+        self.call_after_refresh(self._painter.roles.read)
 
     # What others read
 
@@ -237,6 +241,7 @@ class OrderGrid(CursorView):
         super().notify_style_update()
         self._strips.clear()
         self._painter.forget_styles()
+        self.refresh()
 
     def on_resize(self) -> None:
         """Keep the cursor in view and forget what stood on lines that are gone."""

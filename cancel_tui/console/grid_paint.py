@@ -1,8 +1,4 @@
-"""How one line of the order grid is drawn: component classes, their colours, and rows made into strips.
-
-Red belongs to the alarm alone, amber to what is doubtful or old; the healthy is quiet. Where there is no
-colour the same order holds by inverse, bold and plain.
-"""
+"""How one line of the order grid is drawn: rows made into strips, in the styles of their parts."""
 
 from __future__ import annotations
 
@@ -14,80 +10,11 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cancel_tui.console import badges, cells
+from cancel_tui.console import cells
 from cancel_tui.console.cells import Timed
 from cancel_tui.console.columns import GUTTER, MEASURES, Column, Placed, layout
 from cancel_tui.console.grid_model import GridRow
-
-_PREFIX = "order-grid--"
-_PARTS = ("header", "cursor", "marker", "mark", "placeholder", cells.BUY, cells.SELL, cells.FAINT)
-GRID_CLASSES = {_PREFIX + part for part in (*_PARTS, *badges.ROLES)}
-"""The component classes that a theme may colour."""
-
-GRID_CSS = """
-OrderGrid {
-    width: 1fr;
-    height: 1fr;
-    background: $background;
-    color: $foreground;
-    overflow-x: hidden;
-    overflow-y: auto;
-    scrollbar-size-vertical: 1;
-    scrollbar-gutter: stable;
-
-    & > .order-grid--header { color: $foreground 65%; text-style: bold; }
-    & > .order-grid--placeholder { color: $foreground 65%; }
-    & > .order-grid--cursor { background: $primary 18%; }
-    &:focus > .order-grid--cursor { background: $primary 28%; text-style: bold; }
-    &:light:focus > .order-grid--cursor { background: $primary 25%; }
-    & > .order-grid--marker { color: $foreground; text-style: bold; }
-    & > .order-grid--mark { color: $text-accent; text-style: bold; }
-    & > .order-grid--faint { color: $foreground 65%; }
-    &:light > .order-grid--faint { color: $foreground 75%; }
-    & > .order-grid--buy { color: #6cb6ff; }
-    & > .order-grid--sell { color: #d2a8ff; }
-    &:light > .order-grid--buy { color: #0550ae; }
-    &:light > .order-grid--sell { color: #6f2dbd; }
-
-    & > .order-grid--alarm { color: $error; text-style: bold reverse; }
-    & > .order-grid--unknown { color: $text-warning; text-style: bold; }
-    & > .order-grid--halted { color: $text-warning; text-style: bold italic; }
-    & > .order-grid--refused { color: $text-warning; text-style: bold; }
-    & > .order-grid--stale { color: $text-warning; }
-    & > .order-grid--live { color: $text-warning; }
-    & > .order-grid--sent { color: $text-primary; text-style: bold; }
-    & > .order-grid--pending { color: $text-primary; }
-    & > .order-grid--queued { color: $text-primary 75%; }
-    & > .order-grid--part { color: $foreground; }
-    & > .order-grid--new { color: $foreground 65%; }
-    & > .order-grid--open { color: $foreground 85%; }
-    & > .order-grid--gone { color: $foreground 65%; text-style: italic; }
-    & > .order-grid--filled { color: $foreground; text-style: bold; }
-    & > .order-grid--rejected { color: $foreground; text-style: italic; }
-    & > .order-grid--expired { color: $foreground 65%; }
-    & > .order-grid--canceled { color: $text-success; }
-
-    &:ansi > .order-grid--header, &:ansi > .order-grid--faint, &:ansi > .order-grid--placeholder,
-    &:ansi > .order-grid--new, &:ansi > .order-grid--open, &:ansi > .order-grid--gone,
-    &:ansi > .order-grid--expired { color: ansi_default; }
-    &:ansi > .order-grid--alarm { color: ansi_red; }
-    &:ansi > .order-grid--queued { color: $text-primary; }
-    &:ansi > .order-grid--buy { color: ansi_cyan; }
-    &:ansi > .order-grid--sell { color: ansi_magenta; }
-    &:ansi > .order-grid--cursor { background: ansi_default; text-style: reverse; }
-
-    &:nocolor > .order-grid--alarm { color: $foreground; text-style: bold reverse; }
-    &:nocolor > .order-grid--unknown { color: $foreground; text-style: bold; }
-    &:nocolor > .order-grid--halted { color: $foreground; text-style: bold italic; }
-    &:nocolor > .order-grid--refused { color: $foreground; text-style: bold underline; }
-    &:nocolor > .order-grid--stale { color: $foreground; text-style: underline; }
-    &:nocolor > .order-grid--live { color: $foreground; text-style: underline; }
-    &:nocolor > .order-grid--sent, &:nocolor > .order-grid--pending, &:nocolor > .order-grid--queued {
-        color: $foreground; text-style: none;
-    }
-    &:nocolor > .order-grid--cursor { background: $background; text-style: reverse; }
-}
-"""
+from cancel_tui.console.grid_styles import RoleStyles
 
 
 class Look(NamedTuple):
@@ -112,6 +39,7 @@ class Painter:
 
     def __init__(self, grid: Widget, ascii_only: bool) -> None:
         self._grid = grid
+        self.roles = RoleStyles(grid)
         self._styles: dict[tuple[str, bool], Style] = {}
         self._places: tuple[Placed, ...] = ()
         self._width = self._filled = 0
@@ -142,6 +70,7 @@ class Painter:
 
     def forget_styles(self) -> None:
         """Theme, focus or colours have changed."""
+        self.roles.forget()
         self._styles.clear()
 
     def moment(self, row: GridRow, now: float) -> Timed:
@@ -209,7 +138,7 @@ class Painter:
         grid, text = self._grid, Style()
         ground, fore = grid.background_colors[1], grid.styles.color
         for layer in (["cursor"] if cursor else []) + ([] if role == cells.TEXT else [role]):
-            styles = grid.get_component_styles(_PREFIX + layer)
+            styles = self.roles.of(layer)
             if styles.has_rule("background"):
                 ground = _blend(ground, styles.background)
             upright = bool(text.reverse and styles.text_style.reverse)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
+from functools import cache
 
 from textual.keys import Keys, _character_to_key
 
@@ -17,9 +19,14 @@ CONSENT = frozenset({"enter"})
 """What gives consent on the armed screen and in every dialog, and ends every input."""
 _SHOWN = {"slash": "/", "question_mark": "?", "escape": "Esc", "enter": "Enter"}
 _SAME = {"esc": "escape", "return": "enter", "ctrl+m": "enter", "ctrl+j": "enter", "ctrl+i": "tab"}
-_CHARACTERS = {_character_to_key(char): char for char in string.printable if char.isprintable()}
 _NAMED = {one.value for one in Keys if "+" not in one.value and one.value.isalnum()} - {"ignore"}
 _MODIFIED = {one.value for one in Keys if "+" in one.value}
+
+
+@cache
+def _characters() -> Mapping[str, str]:
+    """What is typed, by the name of its key; no footer waits for the names of all of them."""
+    return {_character_to_key(char): char for char in string.printable if char.isprintable()}
 
 
 def canonical(key: str) -> str:
@@ -31,7 +38,7 @@ def canonical(key: str) -> str:
     name = key.casefold().replace(" ", "")
     name = _SAME.get(name, name)
     modifier, _, last = name.rpartition("+")
-    if name in _NAMED or name in _MODIFIED or name in _CHARACTERS:
+    if name in _NAMED or name in _MODIFIED or name in _characters():
         return name
     if modifier in ("ctrl", "alt") and len(last) == 1 and last.isalnum() and last.isascii():
         return name
@@ -40,7 +47,7 @@ def canonical(key: str) -> str:
 
 def character(key: str) -> str:
     """What a key types into an input; empty where it types nothing."""
-    return _CHARACTERS.get(key, key if len(key) == 1 else "")
+    return key if len(key) == 1 else _characters().get(key, "")
 
 
 def shown_key(key: str) -> str:
@@ -51,4 +58,4 @@ def shown_key(key: str) -> str:
         return key.upper()
     if key in _SHOWN:
         return _SHOWN[key]
-    return _CHARACTERS.get(key, key) if key != "space" else key
+    return key if len(key) == 1 or key == "space" else _characters().get(key, key)
