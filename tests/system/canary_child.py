@@ -22,7 +22,7 @@ CRASHES = {
     "desk": ("cancel_tui.desk.desk", "Desk", "close"),
     "listing": ("cancel_tui.desk.desk", "Desk", "list_venue"),
     "console": ("cancel_tui.console.app", "CancelApp", "looking"),
-    "screen": ("cancel_tui.console.grid", "OrderGrid", "render_line"),
+    "screen": ("cancel_tui.console.grid", "OrderGrid", "render_lines"),
 }
 """Where a fault is put: module, class, method."""
 

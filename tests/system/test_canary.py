@@ -283,7 +283,7 @@ async def test_no_command_and_no_crash_leaves_a_secret_anywhere(
             here.run("orders", "--json", crash="adapter"),
             here.run("orders", crash="desk"),
             here.run("kill", "--yes", "--json", "--reason", "canary"),
-            here.console(crash="console"),
+            *(here.console(crash=crash) for crash in ("console", "screen")),
         )
         await beside(
             here.run("journal", "export", "--json"),
