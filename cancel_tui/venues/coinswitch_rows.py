@@ -130,7 +130,7 @@ class Page(msgspec.Struct, frozen=True):
     @property
     def ids(self) -> frozenset[OrderId]:
         """The ids on the page."""
-        return frozenset(order.key.order_id for order in self.orders)
+        return frozenset([order.key.order_id for order in self.orders])
 
     @property
     def full(self) -> bool:

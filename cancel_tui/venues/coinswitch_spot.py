@@ -198,7 +198,7 @@ class CoinSwitchSpot(CoinSwitch):
             return outcome
         first = outcome.value
         gathering.take(first)
-        seen = first.ids
+        seen = set(first.ids)
         limit, jammed = min(first.limit, gathering.cap or first.limit), False
         if first.size < min(limit, _DEFAULT_COUNT):
             return False
@@ -217,10 +217,12 @@ class CoinSwitchSpot(CoinSwitch):
                     return outcome
                 page = outcome.value
                 gathering.take(page)
-                if page.ids <= seen:
+                ids = page.ids
+                if ids <= seen:
                     jammed = jammed or page.size >= limit
                     break
-                seen |= page.ids
+                # In place: a copy for each page would make a long list dearer by the row.
+                seen |= ids
                 if way == "to_time":
                     limit = gathering.cap = min(limit, size)
                 if page.size < min(limit, _DEFAULT_COUNT):
