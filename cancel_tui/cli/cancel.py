@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cancel_tui.cli import render
-from cancel_tui.cli.interrupt import carried_out
+from cancel_tui.cli.interrupt import Over, carried_out
 from cancel_tui.cli.kill import concluded
 from cancel_tui.cli.session import UsageError, duration, make_desk, settings_of
 from cancel_tui.cli.unended import announce
@@ -57,12 +57,13 @@ def run(options: argparse.Namespace) -> int:
     clock = SystemClock()
     announce(options, clock)
     desk = make_desk(options, settings, clock)
-    work = _cancel(options, desk, desk.slots[VenueName(venue.name)], per_account)
-    return concluded(desk, work, as_json=options.json)
+    over: Over = []
+    work = _cancel(options, desk, desk.slots[VenueName(venue.name)], per_account, over)
+    return concluded(desk, work, over, as_json=options.json)
 
 
 async def _cancel(
-    options: argparse.Namespace, desk: Desk, slot: Slot, per_account: bool
+    options: argparse.Namespace, desk: Desk, slot: Slot, per_account: bool, over: Over | None = None
 ) -> tuple[Kill, bool]:
     await desk.open([slot.name])
     known: dict[str, Order] = {}
@@ -78,14 +79,15 @@ async def _cancel(
         raw={"venue": [slot.name], "account": [options.account] if options.account else []},
     )
     kill = desk.plan_kill(scope, deadline=options.deadline, by_id=True, known=known.values())
+    # Before it is carried out: a signal behind it must not take the names from the report.
+    kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
     finished = True
     if sendable:
-        finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)))
+        finished = await carried_out(desk, kill, desk.start(kill, render.scope_json(scope)), over)
     else:
         kill.names = (slot.name,)
         kill.locked[slot.name] = slot.error or _nowhere(keys)
     kill.finished_wall = desk.clock.wall()
-    kill.unfound += [key for key in keys if key not in sendable or slot.venue is None]
     return kill, finished
 
 

@@ -21,8 +21,15 @@ _PATIENCE = 6.0
 """Seconds for answers to cancels that are in flight; a second signal ends them."""
 
 
-async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
-    """Wait for a kill that was started; False where a signal ended it early."""
+Over = list[tuple[Kill, bool]]
+"""A kill that is over, and whether it came to its end by itself; empty until then."""
+
+
+async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any], over: Over | None = None) -> bool:
+    """Wait for a kill that was started; False where a signal ended it early.
+
+    `over` is told before a signal can end anything but the kill.
+    """
     first, second = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
@@ -32,7 +39,7 @@ async def carried_out(desk: Desk, kill: Kill, task: asyncio.Task[Any]) -> bool:
     watching = asyncio.create_task(_journal_trouble(desk, told))
     try:
         with waits_told(desk):
-            return await _carried(desk, kill, task, first, second, signalled)
+            return await _carried(desk, kill, task, first, second, signalled, [] if over is None else over)
     finally:
         watching.cancel()
         if desk.journal.words and not told:
@@ -67,10 +74,12 @@ async def _carried(
     first: asyncio.Event,
     second: asyncio.Event,
     signalled: Callable[[], None],
+    over: Over,
 ) -> bool:
     ending = [name for name in _ENDING if not signals.ignored(name)]
     with signals.taken(dict.fromkeys(ending, signalled) | {"SIGTSTP": _stay}):
         if not await _either(task, first):
+            over.append((kill, True))
             return True
         kill.stop(desk.clock.monotonic())
         render.warn("interrupted: no new cancel leaves; waiting for the answers to those in flight")
@@ -79,8 +88,10 @@ async def _carried(
         drained.cancel()
         task.cancel()
         await asyncio.gather(task, drained, return_exceptions=True)
-    kill.finished_wall = desk.clock.wall()
-    await desk.journal.record("kill_interrupted", sync=True, kill=kill.kill_id, verdict=kill.verdict.value)
+        kill.finished_wall = desk.clock.wall()
+        over.append((kill, False))
+        verdict = kill.verdict.value
+        await desk.journal.record("kill_interrupted", sync=True, kill=kill.kill_id, verdict=verdict)
     return False
 
 

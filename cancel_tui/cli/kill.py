@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from cancel_tui.cancels import Ending
 from cancel_tui.cli import render
-from cancel_tui.cli.interrupt import carried_out
+from cancel_tui.cli.interrupt import Over, carried_out
 from cancel_tui.cli.main import INTERRUPTED
 from cancel_tui.cli.preview import show_preview
 from cancel_tui.cli.session import (
@@ -92,23 +92,24 @@ def run(options: argparse.Namespace) -> int:
         kill = plan_resume(desk, lost, reason=options.reason, previews=previews, **limits)
     else:
         kill = desk.plan_kill(scope, reason=options.reason, previews=previews, **limits)
-    return concluded(desk, _kill(options, desk, kill, told=lost is not None), as_json=options.json)
+    over: Over = []
+    work = _kill(options, desk, kill, told=lost is not None, over=over)
+    return concluded(desk, work, over, as_json=options.json)
 
 
-def concluded(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], *, as_json: bool) -> int:
+def concluded(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], over: Over, *, as_json: bool) -> int:
     """Carry out a kill that may be interrupted, tell what became of it; the exit status.
 
-    `work` ends with the kill and whether it came to its end by itself. Once it is over a signal can only
-    cut short what is done then, the tidying up first, then the report: the status is the verdict's all the
-    same.
+    `work` ends with the kill and whether it came to its end by itself, and puts both into `over` as soon as
+    that is known. From then on a signal can only cut short what is left to do, the tidying up first, then
+    the report: the status is the verdict's all the same.
     """
-    over: list[tuple[Kill, bool]] = []
     try:
         asyncio.run(_closing(desk, work, over))
     except KeyboardInterrupt:
         if not over:
             raise
-    kill, finished = over[0]
+    kill, finished = over[-1]
     try:
         report(kill, as_json=as_json)
     except KeyboardInterrupt:
@@ -116,9 +117,7 @@ def concluded(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], *, as_js
     return STATUS[kill.verdict] if finished else INTERRUPTED
 
 
-async def _closing(
-    desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], over: list[tuple[Kill, bool]]
-) -> None:
+async def _closing(desk: Desk, work: Coroutine[Any, Any, tuple[Kill, bool]], over: Over) -> None:
     try:
         with render.never_waiting():
             over.append(await work)
@@ -138,13 +137,15 @@ def _ask(word: str, what: str) -> None:
         raise UsageError("the word was not typed; nothing was sent")
 
 
-async def _kill(options: argparse.Namespace, desk: Desk, kill: Kill, *, told: bool) -> tuple[Kill, bool]:
+async def _kill(
+    options: argparse.Namespace, desk: Desk, kill: Kill, *, told: bool, over: Over | None = None
+) -> tuple[Kill, bool]:
     task = desk.start(kill, render.scope_json(kill.scope))
     watch = asyncio.create_task(_progress(kill))
     # Looking through the journal takes no time from the kill, which runs already.
     looking = None if told else asyncio.create_task(announce_later(options, desk.clock))
     try:
-        return kill, await carried_out(desk, kill, task)
+        return kill, await carried_out(desk, kill, task, over)
     finally:
         watch.cancel()
         if looking is not None:

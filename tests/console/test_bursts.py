@@ -73,6 +73,20 @@ async def test_what_is_typed_behind_the_slash_in_one_burst_is_text(typed: str, t
         assert here.desk.kills == []
 
 
+async def test_what_is_typed_before_the_filter_hears_of_its_focus_stays(tmp_path: Path) -> None:
+    async with ground(tmp_path) as here:
+        await here.press("down")
+        field = here.app._main.query_one("#filter", Input)
+        here.burst("slash", "p")
+        await here.until(lambda: field.value == "p" and field.has_focus)
+        await here.press("9", "9")
+        assert field.value == "p99"
+        # Opened again, it is typed anew.
+        await here.press("enter", "slash", "x")
+        assert field.value == "x"
+        assert here.desk.kills == []
+
+
 async def test_the_filter_stays_open_whatever_is_painted_before_it_has_the_focus(tmp_path: Path) -> None:
     async with ground(tmp_path) as here:
         await here.press("down")

@@ -66,7 +66,10 @@ class MainScreen(DeskScreen):
             from cancel_tui.console.filterinput import FilterInput
 
             self._field = FilterInput(
-                placeholder="words  venue: side: status: age>5m  -not", id="filter", compact=True
+                placeholder="words  venue: side: status: age>5m  -not",
+                id="filter",
+                compact=True,
+                select_on_focus=False,
             )
             bar = Horizontal(id="filterbar", classes="hidden")
             self.mount(bar, after=self.grid)
@@ -246,6 +249,9 @@ class MainScreen(DeskScreen):
             self.query_one("#filterbar").remove_class("hidden")
             # At once, and not behind the keys of the same burst: they are text already.
             self.set_focus(field)
+            # The toolkit would do so once the field hears of its focus: the next letter would take away those
+            # that were typed before that.
+            field.action_select_all()
 
     def _cancel(self) -> None:
         painted = self.grid.painted_key
