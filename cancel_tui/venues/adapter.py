@@ -54,11 +54,12 @@ def path_id(order_id: str) -> str:
 
     An empty id, a dot segment or a slash would turn the cancel of one order into another request, in the
     worst case into a cancel-all. Escaping is not enough: a gateway that decodes before it looks for slashes
-    and dots undoes it. No venue puts such signs into an id.
+    and dots undoes it, and one that decodes twice takes a plus for a blank. No venue puts such signs into an
+    id.
     """
     if _SAFE_ID.fullmatch(order_id):
         return order_id
-    if not _PATH_ID.fullmatch(order_id) or set(order_id) <= {"."}:
+    if not _PATH_ID.fullmatch(order_id) or set(order_id) <= {".", "+"}:
         raise ValueError("an order id that cannot stand in a path")
     return quote(order_id, safe="")
 

@@ -280,7 +280,10 @@ class RoxomVenue(HttpVenue):
 
     def _cancel_path(self, key: OrderKey) -> str:
         path = self.settings.cancel_path.replace("{orderId}", path_id(key.order_id))
-        if path.casefold() == self.settings.cancel_all_path.casefold():
+        # A gateway that decodes twice takes a plus for a blank, and blanks at the end for nothing.
+        bare = self.settings.cancel_path.replace("{orderId}", key.order_id.strip("+"))
+        everything = self.settings.cancel_all_path.casefold()
+        if everything in (path.casefold(), bare.casefold()):
             raise ValueError("an order id that would make this a cancel-all")
         return path
 

@@ -26,6 +26,7 @@ from cancel_tui.orders import AccountId, Family, OrderId, OrderKey, VenueName
 from cancel_tui.practice.cluster import Cluster
 from cancel_tui.redaction import Secret
 from cancel_tui.settings import parse_settings
+from cancel_tui.venues.adapter import path_id
 from cancel_tui.venues.base import CallClass, Message, Raw, Venue
 from cancel_tui.venues.line import encode
 from cancel_tui.venues.outcome import NotSent, Unanswered
@@ -221,11 +222,19 @@ def assert_one_order(case: Case, request: Seen, order_id: str) -> None:
     assert ids == ([] if re.compile(case.single).groups else [order_id])
 
 
+@pytest.mark.parametrize("order_id", ["", ".", "..", "+", "+.+"])
+def test_an_id_that_can_come_to_nothing_stands_in_no_path(order_id: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a path"):
+        path_id(order_id)
+
+
 @KINDS
 @effort(max_examples=200)
 @example(order_id=".", account="7", stop=False)
 @example(order_id="..", account="7", stop=True)
 @example(order_id="all", account="7", stop=False)
+@example(order_id="ALL+", account="7", stop=False)
+@example(order_id="++", account="7", stop=True)
 @example(order_id="cancel-all", account=" 7", stop=False)
 @example(order_id=UUID, account="66f0a1b2c3d4e5f601234567", stop=False)
 @given(order_id=TEXTS, account=TEXTS | st.just("66f0a1b2c3d4e5f601234567"), stop=st.booleans())
